@@ -1,0 +1,110 @@
+"""Every error this package raises on purpose: we are broken, or the caller asked for something refused.
+
+* OrdersMonitorError
+  x SettingsInvalid        an environment variable does not make sense; a person edits it
+  x DeclarationInvalid     a table's YAML is wrong; a person edits it
+  x ReleaseInvalid         the agent's release under prompts/ is wrong; a person edits it
+  x SourceUnavailable      the upstream cannot be reached or refuses; tonight's data is unknown
+  x StoreUnavailable       the journal or the lake cannot be reached; nothing was lost, nothing was published
+  x StageMissing           a stage was asked for before the one it needs
+  x BudgetExhausted        the run may not buy another request
+  x ModelUnavailable       the model did not answer, or not as itself
+  x ToolRefused            the only error that the model may read
+  x ReviewRefused          a decision names something else than what waits
+  x PublicationRefused     the gate did not say yes
+
+What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
+"""
+
+
+class OrdersMonitorError(Exception):
+    """Base class: catch this to catch everything we raise on purpose."""
+
+
+class SettingsInvalid(OrdersMonitorError):
+    """An environment variable does not make sense."""
+
+    def __init__(self, *, variable: str, why: str) -> None:
+        self.variable, self.why = variable, why
+        super().__init__(f"{variable}: {why}")
+
+
+class DeclarationInvalid(OrdersMonitorError):
+    """A table's declaration is wrong; the message names file, line and field."""
+
+    def __init__(self, *, path: str, field: str, why: str, line: int | None = None) -> None:
+        self.path, self.line, self.field, self.why = path, line, field, why
+        place = path if line is None else f"{path}:{line}"
+        super().__init__(f"{place}: {field}: {why}")
+
+
+class ReleaseInvalid(OrdersMonitorError):
+    """The agent's release (prompts and settings) is wrong."""
+
+    def __init__(self, *, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path}: {why}")
+
+
+class SourceUnavailable(OrdersMonitorError):
+    """The upstream cannot be reached, or refuses."""
+
+    def __init__(self, *, source: str, why: str) -> None:
+        self.source, self.why = source, why
+        super().__init__(f"source {source}: {why}")
+
+
+class StoreUnavailable(OrdersMonitorError):
+    """The journal or the lake cannot be reached or written."""
+
+    def __init__(self, *, store: str, why: str) -> None:
+        self.store, self.why = store, why
+        super().__init__(f"{store}: {why}")
+
+
+class StageMissing(OrdersMonitorError):
+    """A stage was asked for before the one it needs."""
+
+    def __init__(self, *, table: str, partition: str, stage: str) -> None:
+        self.table, self.partition, self.stage = table, partition, stage
+        super().__init__(f"{table} {partition}: no {stage} yet; materialize {table}/{stage} for this partition first")
+
+
+class BudgetExhausted(OrdersMonitorError):
+    """The run may not buy another request."""
+
+    def __init__(self, *, scope: str, wanted: int, remaining: int, unit: str) -> None:
+        self.scope, self.wanted, self.remaining, self.unit = scope, wanted, remaining, unit
+        super().__init__(f"budget of {scope}: wanted {wanted:,} {unit}, {remaining:,} remain")
+
+
+class ModelUnavailable(OrdersMonitorError):
+    """The model did not answer, or did not answer as itself."""
+
+    def __init__(self, *, model: str, why: str) -> None:
+        self.model, self.why = model, why
+        super().__init__(f"model {model}: {why}")
+
+
+class ToolRefused(OrdersMonitorError):
+    """A tool call that is not done; the message goes back to the model, so it holds nothing secret."""
+
+    def __init__(self, *, tool: str, why: str) -> None:
+        self.tool, self.why = tool, why
+        super().__init__(f"{tool}: {why}")
+
+
+class ReviewRefused(OrdersMonitorError):
+    """A decision that is not recorded: it names another digest, another partition, or comes too late."""
+
+    def __init__(self, *, table: str, partition: str, why: str) -> None:
+        self.table, self.partition, self.why = table, partition, why
+        super().__init__(f"{table} {partition}: {why}")
+
+
+class PublicationRefused(OrdersMonitorError):
+    """The gate did not say yes; nothing was written."""
+
+    def __init__(self, *, table: str, partition: str, why: str) -> None:
+        self.table, self.partition, self.why = table, partition, why
+        super().__init__(f"{table} {partition}: not published: {why}")

@@ -1,0 +1,20 @@
+"""What landed: one immutable file named by its content."""
+
+from orders_monitor.core.schema import Schema
+from orders_monitor.core.value import Value
+
+
+class Landing(Value):
+    """A partition as found. `path` is relative to the lake's root; `digest` is the SHA-256 of the file's bytes.
+
+    `problem` is one sentence where the source had nothing, or nothing readable; the file then holds the contract's
+    columns and no row, so that every later stage works on it and nothing is pretended.
+    """
+
+    table: str
+    partition: str
+    path: str
+    digest: str
+    rows: int
+    landed_schema: Schema
+    problem: str | None = None

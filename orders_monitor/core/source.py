@@ -1,0 +1,122 @@
+"""Where a table comes from: what a declaration may say about it, and what every source can do.
+
+A source answers two questions: which schema would this partition have (metadata only), and what are its bytes.
+What the *data* did wrong is an answer (`Missing`, `Unreadable`); that we cannot ask is `SourceUnavailable`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from orders_monitor.core.schema import Schema
+from orders_monitor.core.value import Value
+
+IncidentKind = Literal[
+    "column_renamed",
+    "type_changed",
+    "column_dropped",
+    "nullable_column_added",
+    "amounts_in_cents",
+    "duplicated_batch",
+    "missing_hours",
+    "null_burst",
+    "new_enum_value",
+    "bad_emails",
+    "empty_partition",
+    "prompt_injection",
+]
+
+
+class Incident(Value):
+    """One entry of the simulator's calendar.
+
+    It happens on the partition `date`, or on every partition whose days since 1970-01-01, modulo `every_days`,
+    equal `on_day`. Exactly one of the two forms is given.
+    """
+
+    kind: IncidentKind
+    date: str | None = None
+    every_days: int | None = Field(default=None, ge=1)
+    on_day: int | None = Field(default=None, ge=0)
+
+
+class SimulatorSource(Value):
+    """A seeded orders system: the same seed and date give the same bytes."""
+
+    kind: Literal["simulator"]
+    seed: int = 7
+    orders_per_day: int = Field(default=600, ge=0)
+    incidents: tuple[Incident, ...] = ()
+
+
+class FilesSource(Value):
+    """Parquet or CSV files, or one file that holds every partition.
+
+    `path` names a file per partition with `{partition}` in it (a `*` after it may match several files), or one
+    file whose `partition_column` says which rows belong to the partition. A relative path is taken from the
+    project's root. `columns` maps a name as found to the contract's name.
+    """
+
+    kind: Literal["files"]
+    path: str
+    format: Literal["parquet", "csv"] = "parquet"
+    partition_column: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class DatabaseSource(Value):
+    """A table or view in any database that SQLAlchemy speaks.
+
+    `url_env` names the environment variable that holds the URL (a URL carries a password and does not belong in
+    a declaration). `partition_column` compared with the partition's date picks the rows.
+    """
+
+    kind: Literal["database"]
+    url_env: str
+    relation: str
+    schema_name: str | None = None
+    partition_column: str
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+SourceDeclaration = Annotated[SimulatorSource | FilesSource | DatabaseSource, Field(discriminator="kind")]
+
+
+class Fetched(Value):
+    """The partition's rows are in the file that was asked for, as found."""
+
+    rows: int
+
+
+class Missing(Value):
+    """The source has nothing for this partition."""
+
+    why: str
+
+
+class Unreadable(Value):
+    """The source has something for this partition that cannot be read as a table."""
+
+    why: str
+
+
+Fetch = Fetched | Missing | Unreadable
+
+
+class Source(Protocol):
+    """What the pipeline asks of any source."""
+
+    def schema(self, partition: str) -> Schema | None:
+        """The schema that the partition would land with, from metadata only; None where there is nothing yet.
+
+        Raises SourceUnavailable.
+        """
+        ...
+
+    def fetch(self, partition: str, into: Path) -> Fetch:
+        """Write the partition's rows, as found, to the Parquet file `into` (it does not exist yet).
+
+        Nothing is left at `into` unless the answer is Fetched. Raises SourceUnavailable.
+        """
+        ...

@@ -1,0 +1,80 @@
+"""A monitored table as declared. One YAML is one value; everything else in the pipeline is derived from it."""
+
+from datetime import date
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from orders_monitor.core.contract import Contract
+from orders_monitor.core.expectation import Expectation
+from orders_monitor.core.policy import Policy
+from orders_monitor.core.source import SourceDeclaration
+from orders_monitor.core.value import Value
+
+
+class Partitions(Value):
+    """The daily partitions: the first one, and the time zone in which a day begins and ends."""
+
+    start: date
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{timezone!r} is not a time zone of the IANA database") from error
+        return timezone
+
+
+class Tolerances(Value):
+    """When a day is unusual. `deviations` counts robust standard deviations; a baseline needs `days_min` days."""
+
+    volume_deviations: float = Field(default=4.0, gt=0)
+    null_share_deviations: float = Field(default=6.0, gt=0)
+    null_share_min_change: float = Field(default=0.02, ge=0, le=1)
+    days_min: int = Field(default=8, ge=2)
+    days_max: int = Field(default=56, ge=2)
+
+
+class Budget(Value):
+    """Hard limits of one run of the agent."""
+
+    run_tokens: int = Field(default=60_000, ge=0)
+    run_micro_usd: int = Field(default=250_000, ge=0)
+
+
+class Owners(Value):
+    """Who answers for the table: the team that pays, and the people or channel to call."""
+
+    team: str
+    contacts: tuple[str, ...] = ()
+
+
+class MonitoredTable(Value):
+    """Everything that the monitor of one table needs to know."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    description: str = ""
+    source: SourceDeclaration
+    partitions: Partitions
+    cron: str = "0 2 * * *"
+    contract: Contract
+    expectations: tuple[Expectation, ...] = ()
+    tolerances: Tolerances = Tolerances()
+    owners: Owners
+    budget: Budget = Budget()
+    policy: Policy = Policy()
+    agent: str = Field(default="orders_daily", pattern=r"^[a-z][a-z0-9_]*$")
+    sample_values: Literal["masked", "none"] = "masked"
+
+    @model_validator(mode="after")
+    def _checks_have_names_of_their_own(self) -> "MonitoredTable":
+        names = [expectation.check_name for expectation in self.expectations]
+        reserved = {"quality_gate", "human_review"}
+        for name in names:
+            if names.count(name) > 1 or name in reserved:
+                raise ValueError(f"two checks would be called {name!r}; give one of the expectations an `id`")
+        return self
