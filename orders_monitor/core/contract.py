@@ -40,7 +40,7 @@ class Contract(Value):
         return self
 
     @property
-    def schema(self) -> Schema:
+    def promised_schema(self) -> Schema:
         """The promised schema, to compare with a landed one."""
         return Schema(columns=tuple(ColumnSchema(name=c.name, type=c.type) for c in self.columns))
 

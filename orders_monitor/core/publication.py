@@ -1,6 +1,6 @@
 """What a publication does next, from what was recorded: publish twice = publish once.
 
-Order of a publication: claim (journal) -> Delta commit (idempotent by its application transaction) -> receipt (journal).
+Order of a publication: claim (journal), Delta commit (idempotent by its application transaction), receipt (journal).
 Killed anywhere, the next attempt finds the open claim, looks at the Delta log, and finishes or does nothing.
 """
 

@@ -1,7 +1,7 @@
-"""May this partition be published? One function, asked by the check (to show), by the publication (to obey) and by people.
+"""May this partition be published? One function: the check shows it, the publication obeys it, people answer to it.
 
-A decision binds one digest: table, partition, environment, plan and candidate bytes. Anything else is stale. A decision is
-spent by the publication that it allowed: publishing older bytes again asks again.
+A decision binds one digest: table, partition, environment, plan and candidate bytes. Anything else is stale. A
+decision is spent by the publication that it allowed: publishing older bytes again asks again.
 """
 
 from typing import Literal
@@ -28,7 +28,7 @@ class Decision(Value):
 
 
 class Publication(Value):
-    """A claim on a partition, and its receipt once `delta_version` is known. `number` counts a partition's publications."""
+    """A claim on a partition, and its receipt once `delta_version` is known; `number` counts from 1 a partition."""
 
     table: str
     partition: str
