@@ -50,7 +50,7 @@ class Settlement(Value):
 
 
 class RunSpend(Value):
-    """What a run's entries add up to. `reserved_*` is still held, `spent_*` is settled, `calls` counts HTTP attempts."""
+    """The sum of a run's entries. `reserved_*` is still held, `spent_*` is settled, `calls` counts HTTP attempts."""
 
     reserved_tokens: int = 0
     reserved_micro_usd: int = 0
