@@ -13,6 +13,16 @@ from orders_monitor.core.errors import BudgetExhausted
 from orders_monitor.core.value import Value
 
 
+class RunScope(Value):
+    """Who spends. `retry` counts the earlier executions of the same step in the same run, whose entries stay."""
+
+    run_id: str
+    table: str
+    partition: str
+    team: str
+    retry: int = Field(default=0, ge=0)
+
+
 class Reservation(Value):
     """The worst that one HTTP attempt can cost, held before it is sent. Its key is (run_id, step, attempt)."""
 

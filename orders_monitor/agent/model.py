@@ -1,0 +1,106 @@
+"""What the loop asks of any model, and what it gets. Nothing here knows HTTP or an SDK."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from orders_monitor.core.investigation import Spend
+from orders_monitor.core.value import canonical_json
+
+StopReason = Literal[
+    "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model is told of it. `input_schema` is strict: every property required, nothing else allowed."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model asks for. `arguments` are its words: not checked yet."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def sentence(self) -> str:
+        """The call in one canonical line; two equal questions have equal lines."""
+        return f"{self.name}({canonical_json(dict(self.arguments))})"
+
+
+@dataclass(frozen=True, slots=True)
+class UserText:
+    """Our words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantTurn:
+    """The model's turn exactly as it came, as JSON: it goes back unread (thinking blocks are signed)."""
+
+    content_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """JSON text for one call; `refused` where the tool was not run."""
+
+    call_id: str
+    text: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResults:
+    """The answers to all calls of the turn before."""
+
+    results: tuple[ToolResult, ...]
+
+
+Message = UserText | AssistantTurn | ToolResults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The whole conversation so far: the model keeps no state."""
+
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    answer_schema: Mapping[str, Any]
+    output_tokens_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One turn of the model."""
+
+    stop: StopReason
+    text: str
+    calls: tuple[ToolCall, ...]
+    turn: AssistantTurn
+
+
+class Model(Protocol):
+    """One model within one budget, for one run."""
+
+    @property
+    def name(self) -> str:
+        """How the model is written down: the pinned id, or `stand-in`."""
+        ...
+
+    def reply(self, request: Request, *, step: int) -> Reply:
+        """The next turn. `step` counts from 1. Raises BudgetExhausted, ModelUnavailable, StoreUnavailable."""
+        ...
+
+    def spend(self) -> Spend:
+        """What the run has used by now, from the ledger. Raises StoreUnavailable."""
+        ...
