@@ -1,1 +1,394 @@
-"""The names that the UI shows. They are an API: listed in the README, each said once, here."""
+"""What the UI shows, and the names it shows it under. The names are an API: each is said once, here, and in the README."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # the public name is not there yet
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
+
+from orders_monitor.core import drift
+from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.contract import Contract
+from orders_monitor.core.drift import Change
+from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.plan import Action, Plan
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.review import Gate, Publication
+from orders_monitor.core.schema import Schema
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import charts
+
+Metadata = dict[str, dg.MetadataValue]
+
+LANDED_DIGEST = "landed_digest"
+PROBLEM = "problem"
+FINGERPRINT = "schema_fingerprint"
+COLUMNS = "columns"
+DUPLICATE_ROWS = "duplicate_rows"
+CHANGES = "schema_changes"
+EXPECTATIONS = "expectations"
+EXPECTATIONS_FAILED = "expectations_failed"
+BASELINES = "baselines"
+SIGNALS = "signals"
+REPORT = "report"
+ENDING = "ending"
+MODEL = "model"
+RELEASE = "release"
+FINDINGS = "findings"
+TOOL_CALLS = "tool_calls"
+BUDGET_TOKENS = "budget_tokens"
+RESERVED_TOKENS = "reserved_tokens"
+SPENT_TOKENS = "spent_tokens"
+REMAINING_TOKENS = "remaining_tokens"
+BUDGET_MICRO_USD = "budget_micro_usd"
+RESERVED_MICRO_USD = "reserved_micro_usd"
+SPENT_MICRO_USD = "spent_micro_usd"
+REMAINING_MICRO_USD = "remaining_micro_usd"
+PLAN = "plan"
+PLAN_DIGEST = "plan_digest"
+ORIGIN = "origin"
+CANDIDATE_DIGEST = "candidate_digest"
+LANDED_ROWS = "landed_rows"
+QUARANTINED_ROWS = "quarantined_rows"
+OBSERVED = "observed"
+UNEXPECTED_ROWS = "unexpected_rows"
+STATUS = "status"
+DIGEST = "digest"
+REVIEWER = "reviewer"
+NOTE = "note"
+DECIDE = "decide"
+DELTA_VERSION = "delta_version"
+DECISION = "decision"
+
+ROW_COUNT = "dagster/row_count"
+COLUMN_SCHEMA = "dagster/column_schema"
+COLUMN_LINEAGE = "dagster/column_lineage"
+
+REVIEW_TAG = "orders_monitor/review"
+
+
+def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
+    """landed: how many rows, which bytes, which schema."""
+    return {
+        ROW_COUNT: dg.MetadataValue.int(landing.rows),
+        COLUMN_SCHEMA: dg.MetadataValue.column_schema(_observed_schema(landing.landed_schema)),
+        LANDED_DIGEST: dg.MetadataValue.text(landing.digest),
+        FINGERPRINT: dg.MetadataValue.text(landing.landed_schema.fingerprint),
+        PROBLEM: dg.MetadataValue.text(landing.problem or "none"),
+        COLUMN_LINEAGE: _lineage(
+            {name: (name,) for name in landing.landed_schema.names}, dg.AssetKey([table.name, "source"])
+        ),
+    }
+
+
+def of_profile(profile: Profile) -> Metadata:
+    """profile: the statistics of every column, as a table."""
+    return {
+        ROW_COUNT: dg.MetadataValue.int(profile.rows),
+        DUPLICATE_ROWS: dg.MetadataValue.int(profile.duplicate_rows),
+        COLUMNS: _table(
+            [
+                {
+                    "column": c.name,
+                    "type": c.type,
+                    "nulls": c.nulls,
+                    "distinct (about)": c.distinct,
+                    "minimum": c.minimum or "",
+                    "mean": "" if c.mean is None else f"{c.mean:,.4g}",
+                    "maximum": c.maximum or "",
+                }
+                for c in profile.columns
+            ]
+        ),
+    }
+
+
+def of_quality(quality: Quality) -> Metadata:
+    """quality: signals, schema changes, expectation outcomes and the baselines with a chart."""
+    failed = [o for o in quality.outcomes if not o.passed]
+    judged = [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None]
+    said = [f"- **{s.id}** ({s.severity}): {_plain(s.sentence)}" for s in quality.signals] or ["- nothing to explain"]
+    chart = charts.bars("metrics against history", judged[:24])
+    return {
+        SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
+        EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
+        CHANGES: _table([{"change": c.kind, "sentence": drift.sentence(c)} for c in quality.changes]),
+        EXPECTATIONS: _outcome_table(quality.outcomes),
+        BASELINES: _table(
+            [
+                {
+                    "metric": b.metric,
+                    "observed": f"{b.observed:,.4g}",
+                    "expected": "cold start" if b.expected is None else f"{b.expected:,.4g}",
+                    "range": "" if b.low is None or b.high is None else f"{b.low:,.4g} to {b.high:,.4g}",
+                    "days": b.days,
+                }
+                for b in quality.baselines
+            ]
+        ),
+        REPORT: dg.MetadataValue.md("\n".join(["## Signals", *said, "", "## Metrics against history", "", chart])),
+    }
+
+
+def of_investigation(investigation: Investigation) -> Metadata:
+    """investigation: how it ended, what it claims, and spend against budget."""
+    spend = investigation.spend
+    claims = [f"- {_plain(f.claim)} ({', '.join(f'`{_plain(e)}`' for e in f.evidence)})" for f in investigation.findings]
+    return {
+        ENDING: dg.MetadataValue.text(f"{investigation.ending}: {investigation.why}"),
+        MODEL: dg.MetadataValue.text(investigation.model),
+        RELEASE: dg.MetadataValue.text(investigation.release),
+        FINDINGS: dg.MetadataValue.md("\n".join(claims) or "no findings"),
+        TOOL_CALLS: dg.MetadataValue.int(len(investigation.tool_calls)),
+        BUDGET_TOKENS: dg.MetadataValue.int(spend.budget_tokens),
+        RESERVED_TOKENS: dg.MetadataValue.int(spend.reserved_tokens),
+        SPENT_TOKENS: dg.MetadataValue.int(spend.spent_tokens),
+        REMAINING_TOKENS: dg.MetadataValue.int(spend.remaining_tokens),
+        BUDGET_MICRO_USD: dg.MetadataValue.int(spend.budget_micro_usd),
+        RESERVED_MICRO_USD: dg.MetadataValue.int(spend.reserved_micro_usd),
+        SPENT_MICRO_USD: dg.MetadataValue.int(spend.spent_micro_usd),
+        REMAINING_MICRO_USD: dg.MetadataValue.int(spend.remaining_micro_usd),
+    }
+
+
+def run_tags_of(investigation: Investigation) -> dict[str, str]:
+    """The run's tags: budget and spend, so that the Runs page can be filtered by them."""
+    spend = investigation.spend
+    numbers = {
+        BUDGET_TOKENS: spend.budget_tokens,
+        RESERVED_TOKENS: spend.reserved_tokens,
+        SPENT_TOKENS: spend.spent_tokens,
+        REMAINING_TOKENS: spend.remaining_tokens,
+        BUDGET_MICRO_USD: spend.budget_micro_usd,
+        SPENT_MICRO_USD: spend.spent_micro_usd,
+    }
+    texts = {MODEL: investigation.model, RELEASE: investigation.release, "investigation": investigation.ending}
+    return {f"orders_monitor/{key}": str(value) for key, value in {**numbers, **texts}.items()}
+
+
+def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metadata:
+    """plan: the actions as Markdown with the rows before, why each, and what is left unexplained."""
+    lines = [
+        f"# Plan for {plan.table} {plan.partition}",
+        "",
+        "| action | evidence |",
+        "|---|---|",
+        *(f"| {_plain(sentence_of_action(a))} | {_plain(', '.join(a.evidence)) or '-'} |" for a in plan.actions),
+        "",
+        f"**Before**: {quality.rows:,} landed rows, {len(quality.changes)} schema changes, "
+        f"{sum(not o.passed for o in quality.outcomes)} of {len(quality.outcomes)} expectations fail.",
+        "",
+        *(f"- left unexplained: `{_plain(s)}`" for s in plan.unexplained),
+        *(f"- proposed and dropped: {_plain(text)}" for text in dropped),
+        "",
+        charts.bars(
+            "metrics against history",
+            [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None][:12],
+        ),
+    ]
+    return {
+        PLAN: dg.MetadataValue.md("\n".join(lines)),
+        PLAN_DIGEST: dg.MetadataValue.text(plan.digest),
+        ORIGIN: dg.MetadataValue.text(plan.origin),
+        RELEASE: dg.MetadataValue.text(plan.release),
+    }
+
+
+def of_candidate(candidate: Candidate | None, plan: Plan, table: MonitoredTable) -> Metadata:
+    """candidate: rows before and after, digests, schema with constraints, lineage. A held plan has no candidate."""
+    if candidate is None:
+        return {STATUS: dg.MetadataValue.text(f"held: {plan.hold.why if plan.hold else ''}")}
+    renamed = {a.to: a.column for a in plan.actions if a.kind == "rename_column"}
+    sources = {c.name: (renamed.get(c.name, c.name),) for c in table.contract.columns}
+    return {
+        ROW_COUNT: dg.MetadataValue.int(candidate.rows),
+        LANDED_ROWS: dg.MetadataValue.int(candidate.landed_rows),
+        QUARANTINED_ROWS: dg.MetadataValue.int(candidate.quarantined_rows),
+        DUPLICATE_ROWS: dg.MetadataValue.int(candidate.duplicate_rows),
+        CANDIDATE_DIGEST: dg.MetadataValue.text(candidate.digest),
+        PLAN_DIGEST: dg.MetadataValue.text(candidate.plan_digest),
+        COLUMN_SCHEMA: dg.MetadataValue.column_schema(promised_schema(table.contract)),
+        COLUMN_LINEAGE: _lineage(sources, dg.AssetKey([table.name, "landed"])),
+        REPORT: dg.MetadataValue.md(
+            "| | rows |\n|---|--:|\n"
+            f"| landed | {candidate.landed_rows:,} |\n| quarantined | {candidate.quarantined_rows:,} |\n"
+            f"| duplicates dropped | {candidate.duplicate_rows:,} |\n| candidate | {candidate.rows:,} |\n"
+        ),
+    }
+
+
+def of_publication(publication: Publication, table: MonitoredTable) -> Metadata:
+    """orders_daily: rows, Delta version, and the decision that allowed it."""
+    return {
+        ROW_COUNT: dg.MetadataValue.int(publication.rows),
+        DELTA_VERSION: dg.MetadataValue.text(str(publication.delta_version)),
+        DECISION: dg.MetadataValue.text(str(publication.decision_id)),
+        DIGEST: dg.MetadataValue.text(publication.digest),
+        PLAN_DIGEST: dg.MetadataValue.text(publication.plan_digest),
+        COLUMN_SCHEMA: dg.MetadataValue.column_schema(promised_schema(table.contract)),
+        COLUMN_LINEAGE: _lineage(
+            {c.name: (c.name,) for c in table.contract.columns}, dg.AssetKey([table.name, "candidate"])
+        ),
+    }
+
+
+def of_outcome(outcome: Outcome) -> Metadata:
+    """A check of one expectation: how many rows were unexpected, of how many."""
+    return {
+        ROW_COUNT: dg.MetadataValue.int(outcome.rows),
+        UNEXPECTED_ROWS: dg.MetadataValue.int(outcome.unexpected),
+        OBSERVED: dg.MetadataValue.text(outcome.observed),
+    }
+
+
+def of_quality_gate(outcomes: Sequence[Outcome], failures: Sequence[Outcome]) -> Metadata:
+    """quality_gate: every outcome in one table."""
+    return {EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failures)), EXPECTATIONS: _outcome_table(outcomes)}
+
+
+def of_gate(gate: Gate, ui_url: str) -> Metadata:
+    """human_review: what is decided on, by whom it was decided, and where to decide."""
+    decision = gate.decision
+    return {
+        STATUS: dg.MetadataValue.text(gate.status),
+        DIGEST: dg.MetadataValue.text(gate.digest or "none"),
+        REVIEWER: dg.MetadataValue.text("none" if decision is None else decision.reviewer),
+        NOTE: dg.MetadataValue.text("" if decision is None else decision.note),
+        DECIDE: dg.MetadataValue.url(launchpad_url(gate.table, ui_url)),
+    }
+
+
+def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
+    """The drift sensor's observation: the changes, and the schema that was seen."""
+    return {
+        CHANGES: _table([{"change": c.kind, "sentence": drift.sentence(c)} for c in changes]),
+        FINGERPRINT: dg.MetadataValue.text(seen.fingerprint),
+        COLUMN_SCHEMA: dg.MetadataValue.column_schema(_observed_schema(seen)),
+    }
+
+
+def sentence_of_changes(changes: Sequence[Change]) -> str:
+    """One line for all changes."""
+    return "; ".join(drift.sentence(c) for c in changes) or "the upstream's schema is the contract's"
+
+
+def sentence_of(gate: Gate) -> str:
+    """The verdict of human_review in one line, with what to do where something is to be done."""
+    if gate.status in ("awaiting", "stale") and gate.digest:
+        command = f"orders-monitor review approve {gate.partition} --digest {gate.digest[:12]} --table {gate.table}"
+        return f"{gate.sentence}; approve: {command}"
+    return gate.sentence
+
+
+def sentence_of_action(action: Action) -> str:  # noqa: PLR0911  # one sentence for each kind of a closed set
+    """What an action does, in one line."""
+    match action.kind:
+        case "publish_as_is":
+            return "publish the rows"
+        case "rename_column":
+            return f"read {action.to} from the landed column {action.column}"
+        case "cast_column":
+            return f"cast {action.column} to {action.type}"
+        case "scale_column":
+            return f"divide {action.column} by {action.divide_by}"
+        case "quarantine_rows":
+            return f"set aside the rows where {action.where.column} {action.where.kind.replace('_', ' ')}"
+        case "drop_duplicates":
+            return "drop exact duplicates"
+        case "accept_change":
+            return f"go on without the new column {action.column}"
+        case "hold":
+            return f"hold: {action.why}"
+
+
+def launchpad_url(table: str, ui_url: str) -> str:
+    """Where a person decides in the UI."""
+    return f"{ui_url}/locations/orders_monitor/jobs/{table}_review/playground"
+
+
+def promised_schema(contract: Contract) -> dg.TableSchema:
+    """The contract as Dagster's column schema, with its constraints."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=c.name,
+                type=c.type,
+                description=c.description or None,
+                constraints=dg.TableColumnConstraints(
+                    nullable=c.nullable,
+                    unique=contract.key == (c.name,),
+                    other=[*([f"one of {', '.join(c.allowed)}"] if c.allowed else []), *([c.unit] if c.unit else [])],
+                ),
+                tags={"personal": "yes"} if c.personal else {},
+            )
+            for c in contract.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(contract.key)}"] if contract.key else []),
+    )
+
+
+def target_of(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) -> Target | None:
+    """The partition's newest materialization: an evaluation that names it is the partition's status, others are not."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1
+    ).records
+    if not records:
+        return None
+    newest = records[0]
+    return Target(storage_id=newest.storage_id, run_id=newest.event_log_entry.run_id, timestamp=newest.timestamp)
+
+
+def _observed_schema(schema: Schema) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name=c.name, type=c.type) for c in schema.columns])
+
+
+def _lineage(sources: Mapping[str, tuple[str, ...]], asset: dg.AssetKey) -> dg.MetadataValue:
+    return dg.MetadataValue.column_lineage(
+        dg.TableColumnLineage(
+            deps_by_column={
+                column: [dg.TableColumnDep(asset_key=asset, column_name=name) for name in names]
+                for column, names in sources.items()
+            }
+        )
+    )
+
+
+def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+    return _table(
+        [
+            {
+                "expectation": o.check_name,
+                "passed": "yes" if o.passed else "NO",
+                "severity": o.severity,
+                "unexpected": o.unexpected,
+                "rows": o.rows,
+                "observed": o.raised or o.observed,
+            }
+            for o in outcomes
+        ]
+    )
+
+
+def _table(rows: Sequence[Mapping[str, str | int]]) -> dg.MetadataValue:
+    """A table; of no rows one row that says so, for Dagster draws nothing for an empty one."""
+    shown = rows or [{"": "nothing"}]
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(dict(row)) for row in shown],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn(name, "int" if isinstance(value, int) else "string") for name, value in shown[0].items()
+            ]
+        ),
+    )
+
+
+def _plain(text: str) -> str:
+    """A text that came from data or model, as one line in which Markdown finds no table, link or image."""
+    flat = " ".join(text.split())
+    for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!"):
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat

@@ -1,0 +1,41 @@
+# Everything runs in .venv; a fresh machine needs Python 3.11 or newer, make and git.
+PYTHON ?= python3
+PORT ?= 3000
+BIN := .venv/bin
+export DAGSTER_DISABLE_TELEMETRY := yes
+export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
+
+.PHONY: run run-once setup test check real clean
+
+run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
+	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
+	@exec $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT) --log-level warning
+
+run-once: setup  ## the same without the server
+	@$(BIN)/orders-monitor run --last 30
+
+setup: .venv/installed  ## the virtual environment, locked
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "orders-monitor needs Python 3.11 to 3.13; say which with make PYTHON=...")'
+	@echo "installing into .venv (once; a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --compile --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q orders_monitor
+	@touch .venv/installed
+
+test: setup check  ## everything that must hold: lint, types, contracts, tests
+	@$(BIN)/python -m pytest -n 2 -q
+
+check: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+real: setup  ## every partition of a real data set: make real DATA=folder
+	@DATA="$(DATA)" $(BIN)/python -m pytest -q -m real
+
+clean:  ## forget all state (not the environment)
+	rm -rf .orders_monitor

@@ -1,0 +1,133 @@
+"""TableMonitor: what a YAML may say about one monitored table. A second table is a second folder, and no Python."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import dagster as dg
+import yaml
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from orders_monitor.core.errors import DeclarationInvalid
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline.monitor import build_table_monitor
+
+ATTRIBUTES = "attributes"
+
+
+class Attributes(BaseModel):
+    """The YAML's attributes, unread: `MonitoredTable` reads them, so that a mistake is one sentence, not a page."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Editors and `dg` are shown the schema of what is really read."""
+        return handler(MonitoredTable.__pydantic_core_schema__)
+
+
+class TableMonitor(dg.Component):
+    """The assets, checks, sensors, schedule and jobs of one monitored table.
+
+    Raises DeclarationInvalid with file, line and field when the YAML says something that cannot be.
+    """
+
+    def __init__(self, table: MonitoredTable) -> None:
+        self.table = table
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """What Dagster hands to `load`."""
+        return Attributes
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """The component of the declaration that `context` names."""
+        body: Any = context.resolution_context.resolve_value({} if attributes is None else attributes.model_dump())
+        return cls(read_table(body, path=_yaml_of(context.path)))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  # Dagster's signature
+        """Everything that Dagster needs to run this table."""
+        return build_table_monitor(self.table)
+
+
+def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
+    """The declared table. Raises DeclarationInvalid naming file, line and field of the first mistake."""
+    try:
+        return MonitoredTable.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        keys = [part for part in first["loc"] if isinstance(part, int) or not _is_a_union_tag(part, body, first["loc"])]
+        raise DeclarationInvalid(
+            path=_shown(path),
+            line=_line_of(path, [ATTRIBUTES, *keys]),
+            field=".".join(str(key) for key in keys) or ATTRIBUTES,
+            why=first["msg"].removeprefix("Value error, ").rstrip("."),
+        ) from None
+
+
+def read_declaration(path: Path) -> MonitoredTable:
+    """The table that a `defs.yaml` declares, read without Dagster. Raises DeclarationInvalid."""
+    try:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DeclarationInvalid(path=_shown(path), field="file", why=str(error).replace("\n", " ")) from error
+    attributes = body.get(ATTRIBUTES) if isinstance(body, dict) else None
+    if not isinstance(attributes, dict):
+        raise DeclarationInvalid(path=_shown(path), field=ATTRIBUTES, why="a mapping is needed here")
+    return read_table(attributes, path=path)
+
+
+def _yaml_of(path: Path) -> Path:
+    return path if path.suffix in {".yaml", ".yml"} else path / "defs.yaml"
+
+
+def _shown(path: Path) -> str:
+    """The file relative to the working folder: a message names no more of the machine than it needs."""
+    resolved = path.resolve()
+    return str(resolved.relative_to(Path.cwd())) if resolved.is_relative_to(Path.cwd()) else resolved.name
+
+
+def _is_a_union_tag(part: str, body: object, location: Sequence[str | int]) -> bool:
+    """Pydantic puts the tag of a union into the location; the YAML has no such key."""
+    node = body
+    for step in location:
+        if step == part:
+            return not (isinstance(node, dict) and part in node) and _is_tag_of(node, part)
+        node = node.get(step, node) if isinstance(node, dict) else _item(node, step)
+    return False
+
+
+def _is_tag_of(node: object, part: str) -> bool:
+    return isinstance(node, dict) and node.get("kind") == part
+
+
+def _item(node: object, step: str | int) -> object:
+    return node[step] if isinstance(node, list) and isinstance(step, int) and step < len(node) else node
+
+
+def _line_of(path: Path, keys: Sequence[str | int]) -> int | None:
+    """The line (from 1) of the deepest of these keys that the file has; None where the file cannot be read."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    line = None
+    for key in keys:
+        found = _child(node, key)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def _child(node: Any, key: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if name.value == str(key):
+                return name.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key].start_mark.line + 1, node.value[key]
+    return None

@@ -1,0 +1,88 @@
+"""execution: many partitions in one process, each a run of its own in Dagster's history.
+
+A process imports Great Expectations once, so that a month takes a minute. What is decided is published at once, by the
+same job that the `decisions` sensor launches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.plan import Plan
+from orders_monitor.core.review import Gate
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.monitor import build_table_monitor
+from orders_monitor.pipeline.resources import Stores, open_desk
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """How one partition's run ended. `broken` is the sentence of what failed on our side, or None."""
+
+    partition: str
+    gate: Gate
+    sentence: str
+    spent_tokens: int
+    broken: str | None
+
+
+def definitions_of(table: MonitoredTable) -> dg.Definitions:
+    """One table's monitor with its stores, ready to run."""
+    return dg.Definitions.merge(
+        build_table_monitor(table),
+        dg.Definitions(resources={"stores": Stores()}, executor=dg.in_process_executor),
+    )
+
+
+def nights(
+    table: MonitoredTable, partitions: Sequence[str], instance: dg.DagsterInstance, *, publish_only: bool = False
+) -> Iterator[Night]:
+    """Run the partitions one after another. A broken one stops no other."""
+    definitions = definitions_of(table)
+    nightly = definitions.resolve_job_def(keys.nightly_job(table))
+    publish = definitions.resolve_job_def(keys.publish_job(table))
+    for partition in partitions:
+        broken = None if publish_only else _run(nightly, partition, instance)
+        if broken is None and (publish_only or _gate(table, partition).status == "approved"):
+            broken = _run(publish, partition, instance)
+        yield _night(table, partition, broken)
+
+
+def _run(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance) -> str | None:
+    """The sentence of the first failure, or None."""
+    result = job.execute_in_process(
+        instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False
+    )
+    if result.success:
+        return None
+    failures = [event.event_specific_data for event in result.all_node_events if event.is_step_failure]
+    described = [f for f in failures if getattr(f, "user_failure_data", None) is not None]
+    if described:
+        return str(described[0].user_failure_data.description)
+    errors = [f.error for f in failures if getattr(f, "error", None) is not None]
+    return errors[0].message.strip().splitlines()[0] if errors else f"the run {result.run_id} failed"
+
+
+def _gate(table: MonitoredTable, partition: str) -> Gate:
+    with open_desk(table, run_id="cli") as desk:
+        return desk.gate(partition)
+
+
+def _night(table: MonitoredTable, partition: str, broken: str | None) -> Night:
+    with open_desk(table, run_id="cli") as desk:
+        gate = desk.gate(partition)
+        plan = desk.find(partition, "plan", Plan)
+        investigation = desk.find(partition, "investigation", Investigation)
+    said = "" if plan is None else "; ".join(metadata.sentence_of_action(action) for action in plan.actions)
+    return Night(
+        partition=partition,
+        gate=gate,
+        sentence=said,
+        spent_tokens=0 if investigation is None else investigation.spend.spent_tokens,
+        broken=broken,
+    )

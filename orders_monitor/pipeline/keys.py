@@ -1,0 +1,47 @@
+"""The names of one table's assets, checks, jobs and sensors: one word a stage, the same everywhere."""
+
+import dagster as dg
+
+from orders_monitor.core.table import MonitoredTable
+
+STAGES = ("landed", "profile", "quality", "investigation", "plan", "candidate")
+QUALITY_GATE = "quality_gate"
+HUMAN_REVIEW = "human_review"
+SCHEMA_DRIFT = "schema_drift"
+
+
+def source(table: MonitoredTable) -> dg.AssetKey:
+    """The upstream, which somebody else writes."""
+    return dg.AssetKey([table.name, "source"])
+
+
+def stage(table: MonitoredTable, name: str) -> dg.AssetKey:
+    """The asset of a stage."""
+    return dg.AssetKey([table.name, name])
+
+
+def published(table: MonitoredTable) -> dg.AssetKey:
+    """The table that readers read."""
+    return dg.AssetKey([table.name])
+
+
+def nightly_job(table: MonitoredTable) -> str:
+    """Everything up to the candidate and its checks; never the publication."""
+    return f"{table.name}_nightly"
+
+
+def publish_job(table: MonitoredTable) -> str:
+    """The publication and the two blocking checks."""
+    return f"{table.name}_publish"
+
+
+def review_job(table: MonitoredTable) -> str:
+    """The decision of a person, from the Launchpad."""
+    return f"{table.name}_review"
+
+
+def partitions_of(table: MonitoredTable) -> dg.DailyPartitionsDefinition:
+    """The daily partitions as declared, with their explicit time zone."""
+    return dg.DailyPartitionsDefinition(
+        start_date=table.partitions.start.isoformat(), timezone=table.partitions.timezone
+    )

@@ -1,0 +1,41 @@
+"""profile: every column's statistics in one scan of the landed bytes."""
+
+import dagster as dg
+
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.resources import Desk, Stores
+
+
+def profile_asset(table: MonitoredTable) -> dg.AssetsDefinition:
+    """The asset `<table>/profile`."""
+
+    @dg.asset(
+        key=keys.stage(table, "profile"),
+        partitions_def=keys.partitions_of(table),
+        deps=[keys.stage(table, "landed")],
+        group_name=table.name,
+        kinds={"duckdb"},
+    )
+    def profile(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[None]:
+        """Counts, nulls, quantiles and fingerprints of every landed column; no row's values."""
+        with stores.at(context, table) as desk:
+            scanned = scan(desk, context.partition_key)
+        return dg.MaterializeResult(metadata=metadata.of_profile(scanned))
+
+    return profile
+
+
+def scan(desk: Desk, partition: str) -> Profile:
+    """Profile the landed bytes."""
+    landing = desk.read(partition, "landed", Landing)
+    profile = desk.engine.profile(desk.lake.path(landing.path), personal=personal_columns(desk.table))
+    desk.record(partition, "profile", profile)
+    return profile
+
+
+def personal_columns(table: MonitoredTable) -> frozenset[str]:
+    """Columns whose values no profile shows: the declared ones, and every column that the contract does not know."""
+    return frozenset(column.name for column in table.contract.columns if column.personal)

@@ -1,0 +1,96 @@
+"""publish: the only way into the table that readers read. It asks the gate itself, inside the claiming transaction."""
+
+import dagster as dg
+
+from orders_monitor.adapters.delta import DeltaPublisher
+from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.errors import PublicationRefused
+from orders_monitor.core.publication import Claimable, Done, Open, Refused
+from orders_monitor.core.review import Publication
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.profile import personal_columns
+from orders_monitor.pipeline.resources import Desk, Stores
+
+
+def published_asset(table: MonitoredTable) -> dg.AssetsDefinition:
+    """The asset `<table>` itself."""
+
+    @dg.asset(
+        key=keys.published(table),
+        partitions_def=keys.partitions_of(table),
+        deps=[keys.stage(table, "candidate")],
+        group_name=table.name,
+        kinds={"deltalake"},
+        pool=f"{table.name}_publish",
+        description=table.description,
+        owners=[f"team:{table.owners.team}"],
+    )
+    def published(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[None]:
+        with stores.at(context, table) as desk:
+            publication = publish(desk, context.partition_key)
+        return dg.MaterializeResult(metadata=metadata.of_publication(publication, table))
+
+    return published
+
+
+def publish(desk: Desk, partition: str) -> Publication:
+    """Make the decided candidate the partition's version, once. Raises PublicationRefused, StoreUnavailable.
+
+    Claim, Delta commit, receipt. An open claim of an earlier attempt is looked up in the Delta log first: what was
+    written gets its receipt, what was not and is no longer wanted is voided.
+    """
+    publisher = DeltaPublisher(desk.settings.lake_root)
+    step = _claim(desk, partition)
+    if isinstance(step, Open) and publisher.committed(step.claim) is None and _is_stale(desk, step.claim):
+        desk.journal.void(step.claim)
+        step = _claim(desk, partition)
+    match step:
+        case Done(publication):
+            return publication
+        case Refused(gate):
+            raise PublicationRefused(table=desk.table.name, partition=partition, why=gate.sentence)
+        case Open(claim) | Claimable(claim):
+            version = publisher.committed(claim)
+            if version is None:
+                _require_the_decided_bytes(desk, claim)
+                version = publisher.commit(claim, desk.table.contract, metadata=_commit_metadata(claim))
+            _remember(desk, claim)
+            return desk.journal.receipt(claim, delta_version=version)
+
+
+def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
+    return desk.journal.claim(
+        table=desk.table.name, partition=partition, environment=desk.settings.environment, run_id=desk.run_id
+    )
+
+
+def _is_stale(desk: Desk, claim: Publication) -> bool:
+    gate = desk.gate(claim.partition)
+    return gate.status != "approved" or gate.digest != claim.digest
+
+
+def _require_the_decided_bytes(desk: Desk, claim: Publication) -> None:
+    """The file is read once more before it is published: what was decided on is what is there."""
+    candidate = desk.read(claim.partition, "candidate", Candidate)
+    if claim.path != candidate.path or desk.lake.digest(claim.path) != candidate.digest:
+        raise PublicationRefused(
+            table=claim.table,
+            partition=claim.partition,
+            why="the candidate file is not the one that was decided on; materialize the candidate again",
+        )
+
+
+def _remember(desk: Desk, claim: Publication) -> None:
+    """The profile of what readers now see: history is made of published bytes and nothing else."""
+    profile = desk.engine.profile(desk.lake.path(claim.path), personal=personal_columns(desk.table))
+    desk.record(claim.partition, "published_profile", profile)
+
+
+def _commit_metadata(claim: Publication) -> dict[str, str]:
+    return {
+        "orders_monitor.plan": claim.plan_digest,
+        "orders_monitor.case": claim.digest,
+        "orders_monitor.decision": str(claim.decision_id),
+        "orders_monitor.run": claim.run_id,
+    }

@@ -1,0 +1,85 @@
+"""quality: drift against the contract, Great Expectations on the landed bytes, anomalies against history. Nothing blocks."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from orders_monitor.adapters.expectations.validate import validate
+from orders_monitor.core import anomaly, drift
+from orders_monitor.core import quality as assembling
+from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.resources import Desk, Stores
+
+
+def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
+    """The asset `<table>/quality`."""
+
+    @dg.asset(
+        key=keys.stage(table, "quality"),
+        partitions_def=keys.partitions_of(table),
+        deps=[keys.stage(table, "profile")],
+        group_name=table.name,
+        kinds={"duckdb"},
+    )
+    def quality(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[None]:
+        """Everything that code can say about the landed bytes: the evidence that findings and actions must cite."""
+        with stores.at(context, table) as desk:
+            judged = judge(desk, context.partition_key)
+        return dg.MaterializeResult(metadata=metadata.of_quality(judged))
+
+    return quality
+
+
+def judge(desk: Desk, partition: str) -> Quality:
+    """Compare the landed bytes with the contract, the expectations and the published history."""
+    table = desk.table
+    landing = desk.read(partition, "landed", Landing)
+    profile = desk.read(partition, "profile", Profile)
+    history = published_history(desk, partition)
+    changes = drift.compare(
+        table.contract,
+        landing.landed_schema,
+        profile=profile,
+        reference=history[-1][1] if history else None,
+    )
+    baselines, anomalies = anomaly.judge(profile, history, partition=partition, tolerances=table.tolerances)
+    quality = assembling.assemble(
+        landing,
+        contract=table.contract,
+        expectations=table.expectations,
+        profile=profile,
+        changes=changes,
+        outcomes=ask(desk, desk.lake.path(landing.path)),
+        baselines=baselines,
+        anomalies=anomalies,
+    )
+    desk.record(partition, "quality", quality)
+    return quality
+
+
+def published_history(desk: Desk, partition: str) -> tuple[tuple[str, Profile], ...]:
+    """Profiles of the published bytes of earlier partitions, oldest first.
+
+    What was held or rejected is not in it, and a repaired column is in it as repaired: a baseline learns from what
+    readers were given.
+    """
+    events = desk.journal.history(
+        desk.table.name, "published_profile", before=partition, days_max=desk.table.tolerances.days_max
+    )
+    return tuple((event.partition, Profile.model_validate(event.body)) for event in events)
+
+
+def ask(desk: Desk, file: Path) -> tuple[Outcome, ...]:
+    """What the declared expectations say of the rows in this file."""
+    with desk.engine.connection(file, view=desk.table.name) as connection:
+        return validate(
+            connection,
+            view=desk.table.name,
+            expectations=desk.table.expectations,
+            sample_values=desk.table.sample_values,
+        )

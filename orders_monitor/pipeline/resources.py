@@ -1,0 +1,138 @@
+"""The stores behind the pipeline, and the desk at which a stage works on one partition."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import dagster as dg
+
+from orders_monitor.adapters.engine.engine import Engine
+from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.adapters.lake import Lake
+from orders_monitor.adapters.sources.database import Database
+from orders_monitor.adapters.sources.files import Files
+from orders_monitor.adapters.sources.simulator import Simulator
+from orders_monitor.core.errors import (
+    ModelUnavailable,
+    OrdersMonitorError,
+    SourceUnavailable,
+    StageMissing,
+    StoreUnavailable,
+)
+from orders_monitor.core.review import Case, Gate, gate
+from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source, SourceDeclaration
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.value import Value
+from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
+
+Body = TypeVar("Body", bound=Value)
+PASSING = (ModelUnavailable, SourceUnavailable, StoreUnavailable)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that a stage of one table needs, opened for one run (or one tick, or one command)."""
+
+    table: MonitoredTable
+    settings: Settings
+    journal: Journal
+    run_id: str
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The data files."""
+        return Lake(self.settings.lake_root)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """DuckDB."""
+        return Engine()
+
+    @cached_property
+    def source(self) -> Source:
+        """The upstream of the table."""
+        return open_source(self.table.source, self.settings)
+
+    def record(self, partition: str, kind: str, body: Value) -> None:
+        """Append what a stage found to the journal."""
+        self.journal.record(table=self.table.name, partition=partition, run_id=self.run_id, kind=kind, body=body)
+
+    def find(self, partition: str, kind: str, form: type[Body]) -> Body | None:
+        """The newest record of that kind, or None."""
+        event = self.journal.latest(self.table.name, partition, kind)
+        return None if event is None else form.model_validate(event.body)
+
+    def read(self, partition: str, kind: str, form: type[Body]) -> Body:
+        """The newest record of that kind. Raises StageMissing, which names the asset to materialize."""
+        found = self.find(partition, kind, form)
+        if found is None:
+            raise StageMissing(table=self.table.name, partition=partition, stage=kind)
+        return found
+
+    def case(self, partition: str) -> Case:
+        """All that the gate asks about."""
+        return self.journal.case(self.table.name, partition, environment=self.settings.environment)
+
+    def gate(self, partition: str) -> Gate:
+        """The gate's answer now."""
+        return gate(self.case(partition))
+
+
+class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own examples leave it bare
+    """The journal, the lake and the sources, as the environment's settings say. Opened when a run asks."""
+
+    @contextmanager
+    def at(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable) -> Iterator[Desk]:
+        """A desk for the run of one partition. What we raise on purpose ends the step with its one sentence."""
+        if not context.has_partition_key:
+            raise dg.Failure(
+                f"{table.name} runs one partition a run: choose a partition, and leave the backfill policy unset",
+                allow_retries=False,
+            )
+        with said_plainly(), open_desk(table, run_id=context.run_id) as desk:
+            yield desk
+
+
+@contextmanager
+def open_desk(table: MonitoredTable, *, run_id: str, settings: Settings | None = None) -> Iterator[Desk]:
+    """A desk outside of a run (a sensor's tick, a command). Raises StoreUnavailable, SettingsInvalid."""
+    settings = settings or read_settings()
+    journal = Journal.open(settings.journal_url)
+    try:
+        yield Desk(table=table, settings=settings, journal=journal, run_id=run_id)
+    finally:
+        journal.close()
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """Turns our own errors into Dagster's Failure: one sentence in the UI; a retry only where waiting may help."""
+    try:
+        yield
+    except OrdersMonitorError as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, PASSING)) from error
+
+
+def open_source(declaration: SourceDeclaration, settings: Settings) -> Source:
+    """The adapter of a declared source."""
+    match declaration:
+        case SimulatorSource():
+            return Simulator(declaration)
+        case FilesSource():
+            return Files(declaration, root=PROJECT_ROOT)
+        case DatabaseSource():
+            return Database(declaration, url=settings.source_urls.get(declaration.url_env))
+
+
+def tagged(text: str) -> str:
+    """A text that Dagster accepts as the value of a tag: at most 63 plain characters."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)[:63].strip("_.-")
+
+
+def prompts_root(settings: Settings) -> Path:
+    """Where the agent's releases are."""
+    return settings.prompts
