@@ -4,10 +4,11 @@ A source answers two questions: which schema would this partition have (metadata
 What the *data* did wrong is an answer (`Missing`, `Unreadable`); that we cannot ask is `SourceUnavailable`.
 """
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.value import Value
@@ -39,6 +40,36 @@ class Incident(Value):
     date: str | None = None
     every_days: int | None = Field(default=None, ge=1)
     on_day: int | None = Field(default=None, ge=0)
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _as_text(cls, date: object) -> object:
+        # YAML reads an unquoted 2026-03-01 as a date.
+        return date.isoformat() if isinstance(date, dt.date) else date
+
+    @field_validator("date")
+    @classmethod
+    def _is_a_day(cls, date: str | None) -> str | None:
+        if date is not None and dt.date.fromisoformat(date).isoformat() != date:
+            raise ValueError(f"{date!r} is not a date of the form YYYY-MM-DD")
+        return date
+
+    @model_validator(mode="after")
+    def _has_exactly_one_form(self) -> "Incident":
+        repeats = self.every_days is not None or self.on_day is not None
+        if repeats == (self.date is not None):
+            raise ValueError(f"{self.kind}: say either `date`, or `every_days` and `on_day`")
+        if repeats and (self.every_days is None or self.on_day is None):
+            raise ValueError(f"{self.kind}: `every_days` and `on_day` belong together")
+        if self.every_days is not None and self.on_day is not None and self.on_day >= self.every_days:
+            raise ValueError(f"{self.kind}: a day modulo {self.every_days} is never {self.on_day}")
+        return self
+
+    def happens_on(self, day: dt.date) -> bool:
+        """Whether the partition of that day has this incident."""
+        if self.every_days is None:
+            return self.date == day.isoformat()
+        return (day - dt.date(1970, 1, 1)).days % self.every_days == self.on_day
 
 
 class SimulatorSource(Value):

@@ -1,0 +1,48 @@
+"""The default source: a seeded shop with a calendar of incidents, so that a newcomer has a living upstream."""
+
+import datetime as dt
+from pathlib import Path
+
+from orders_monitor.adapters.sources import incidents
+from orders_monitor.adapters.sources.shop import Shop
+from orders_monitor.adapters.sources.staging import write_parquet
+from orders_monitor.core.schema import ColumnSchema, Schema
+from orders_monitor.core.source import Fetch, Fetched, SimulatorSource
+
+# Far below the day's share of order ids, and more than a demonstration needs.
+ORDERS_PER_DAY_MAX = 1_000_000
+
+
+class Simulator:
+    """The simulator as a source. Every day, past or future, has a partition; the same seed and day, the same bytes.
+
+    Raises ValueError where more than ORDERS_PER_DAY_MAX orders are declared, or a partition is not a date.
+    """
+
+    def __init__(self, declaration: SimulatorSource) -> None:
+        if declaration.orders_per_day > ORDERS_PER_DAY_MAX:
+            raise ValueError(
+                f"orders_per_day is {declaration.orders_per_day:,}, at most {ORDERS_PER_DAY_MAX:,} are made"
+            )
+        self._declaration = declaration
+        self._shop = Shop(seed=declaration.seed, orders_per_day=declaration.orders_per_day)
+
+    def schema(self, partition: str) -> Schema:
+        """The schema that the partition lands with, from the calendar alone."""
+        return _schema(self._shape(dt.date.fromisoformat(partition)))
+
+    def fetch(self, partition: str, into: Path) -> Fetch:
+        """Write the day's rows to the Parquet file `into`. Always Fetched, an empty partition with 0 rows."""
+        day = dt.date.fromisoformat(partition)
+        shape = self._shape(day)
+        kinds = incidents.kinds_on(self._declaration.incidents, day)
+        lines = incidents.change_lines(self._shop.lines(day), kinds, seed=self._declaration.seed, day=day)
+        rows = (tuple(column.value(line) for column in shape) for line in lines)
+        return Fetched(rows=write_parquet(rows, _schema(shape), into))
+
+    def _shape(self, day: dt.date) -> tuple[incidents.ShownColumn, ...]:
+        return incidents.shape(incidents.kinds_on(self._declaration.incidents, day))
+
+
+def _schema(shape: tuple[incidents.ShownColumn, ...]) -> Schema:
+    return Schema(columns=tuple(ColumnSchema(name=column.name, type=column.type) for column in shape))
