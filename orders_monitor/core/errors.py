@@ -7,6 +7,7 @@
   x SourceUnavailable      the upstream cannot be reached or refuses; tonight's data is unknown
   x StoreUnavailable       the journal or the lake cannot be reached; nothing was lost, nothing was published
   x StageMissing           a stage was asked for before the one it needs
+  x PlanInapplicable       a plan names something that these bytes do not have, or would lose a value
   x BudgetExhausted        the run may not buy another request
   x ModelUnavailable       the model did not answer, or not as itself
   x ToolRefused            the only error that the model may read
@@ -68,6 +69,14 @@ class StageMissing(OrdersMonitorError):
     def __init__(self, *, table: str, partition: str, stage: str) -> None:
         self.table, self.partition, self.stage = table, partition, stage
         super().__init__(f"{table} {partition}: no {stage} yet; materialize {table}/{stage} for this partition first")
+
+
+class PlanInapplicable(OrdersMonitorError):
+    """A plan, or a part of it, that cannot be applied to the landed bytes without losing or inventing something."""
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(f"the plan cannot be applied to these bytes: {why}")
 
 
 class BudgetExhausted(OrdersMonitorError):
