@@ -1,0 +1,114 @@
+"""Cases: everything that the gate asks about a partition, read together. The same three queries for one or for all."""
+
+from collections import defaultdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_monitor.adapters.journal import tables
+from orders_monitor.adapters.journal.events import Event, event_of
+from orders_monitor.core.candidate import Candidate, Validation
+from orders_monitor.core.plan import Plan
+from orders_monitor.core.review import Case, Decision, Publication
+
+_PARTS: dict[str, type[Plan | Candidate | Validation]] = {
+    "plan": Plan,
+    "candidate": Candidate,
+    "validation": Validation,
+}
+
+
+def case_of(connection: sa.Connection, *, table: str, partition: str, environment: str) -> Case:
+    """The case of one partition; an empty one where nothing is known."""
+    found = _cases(connection, table=table, partition=partition, environment=environment)
+    return found[0] if found else Case(table=table, partition=partition, environment=environment)
+
+
+def cases_of(connection: sa.Connection, *, table: str, environment: str) -> tuple[Case, ...]:
+    """The cases of every partition of which anything is known, in the order of their partitions."""
+    return _cases(connection, table=table, partition=None, environment=environment)
+
+
+def decision_of(row: Any) -> Decision:
+    """The decision of a row."""
+    return Decision(
+        id=row.id,
+        table=row.table_name,
+        partition=row.partition_key,
+        digest=row.digest,
+        verdict=row.verdict,
+        reviewer=row.reviewer,
+        note=row.note,
+        source=row.source,
+    )
+
+
+def publications_of(connection: sa.Connection, *, table: str, partition: str | None) -> list[Publication]:
+    """The claims of a partition (or of all), each folded with how it ended, in the order of their numbers."""
+    claims, outcomes = tables.publications, tables.outcomes
+    ended = (
+        (outcomes.c.table_name == claims.c.table_name)
+        & (outcomes.c.partition_key == claims.c.partition_key)
+        & (outcomes.c.number == claims.c.number)
+    )
+    query = sa.select(claims, outcomes.c.outcome, outcomes.c.delta_version).outerjoin(outcomes, ended)
+    rows = connection.execute(_of(query, claims, table, partition).order_by(claims.c.partition_key, claims.c.number))
+    return [_publication_of(row) for row in rows]
+
+
+def _cases(connection: sa.Connection, *, table: str, partition: str | None, environment: str) -> tuple[Case, ...]:
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for event in _newest_parts(connection, table, partition):
+        parts[event.partition][event.kind] = _PARTS[event.kind].model_validate(event.body)
+    decisions: dict[str, list[Decision]] = defaultdict(list)
+    for decision in _decisions(connection, table, partition):
+        decisions[decision.partition].append(decision)
+    publications: dict[str, list[Publication]] = defaultdict(list)
+    for publication in publications_of(connection, table=table, partition=partition):
+        publications[publication.partition].append(publication)
+    return tuple(
+        Case(
+            table=table,
+            partition=key,
+            environment=environment,
+            decisions=tuple(decisions[key]),
+            publications=tuple(publications[key]),
+            **parts[key],
+        )
+        for key in sorted({*parts, *decisions, *publications})
+    )
+
+
+def _newest_parts(connection: sa.Connection, table: str, partition: str | None) -> list[Event]:
+    events = tables.events
+    newest = sa.select(sa.func.max(events.c.id)).where(events.c.kind.in_(_PARTS))
+    newest = _of(newest, events, table, partition).group_by(events.c.partition_key, events.c.kind)
+    return [event_of(row) for row in connection.execute(sa.select(events).where(events.c.id.in_(newest)))]
+
+
+def _decisions(connection: sa.Connection, table: str, partition: str | None) -> list[Decision]:
+    decisions = tables.decisions
+    query = _of(sa.select(decisions), decisions, table, partition).order_by(decisions.c.id)
+    return [decision_of(row) for row in connection.execute(query)]
+
+
+def _of(query: sa.Select[Any], of: sa.TableClause, table: str, partition: str | None) -> sa.Select[Any]:
+    query = query.where(of.c.table_name == table)
+    return query if partition is None else query.where(of.c.partition_key == partition)
+
+
+def _publication_of(row: Any) -> Publication:
+    return Publication(
+        table=row.table_name,
+        partition=row.partition_key,
+        number=row.number,
+        digest=row.digest,
+        decision_id=row.decision_id,
+        path=row.path,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+        plan_digest=row.plan_digest,
+        run_id=row.run_id,
+        delta_version=row.delta_version,
+        voided=row.outcome == "void",
+    )

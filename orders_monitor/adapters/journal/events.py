@@ -1,0 +1,175 @@
+"""Events: what the stages found, in the order in which they said it, each run a chain of hashes."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_monitor.adapters.journal import tables
+from orders_monitor.adapters.journal.store import now_text
+from orders_monitor.core.value import Value, canonical_json
+
+_events = tables.events
+_START_OF_A_CHAIN = ""
+
+
+class Event(Value):
+    """One recorded fact. `hash` covers everything else here but `id`, and the hash of the run's event before it."""
+
+    id: int
+    table: str
+    partition: str
+    run_id: str
+    seq: int
+    kind: str
+    body: dict[str, Any]
+    hash: str
+    recorded_at: str
+
+
+def append(connection: sa.Connection, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
+    """Add an event to its run's chain; the caller holds the run's lock."""
+    last = connection.execute(
+        sa.select(_events.c.seq, _events.c.hash)
+        .where(_events.c.run_id == run_id)
+        .order_by(_events.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    text = body_text(body)
+    row = {
+        "table_name": table,
+        "partition_key": partition,
+        "run_id": run_id,
+        "seq": 1 if last is None else last.seq + 1,
+        "kind": kind,
+        "body": text,
+        "body_digest": _sha256(text),
+        "prev_hash": _START_OF_A_CHAIN if last is None else last.hash,
+        "recorded_at": now_text(),
+    }
+    row["hash"] = _hash_of(row)
+    inserted = connection.execute(_events.insert().values(row).returning(*_events.c)).one()
+    return event_of(inserted)
+
+
+def body_text(body: Value) -> str:
+    """The canonical JSON of a value. A float that JSON has no number for (NaN of a column) is written as text."""
+    return canonical_json(json.loads(body.model_dump_json()))
+
+
+def latest(connection: sa.Connection, *, table: str, partition: str, kind: str) -> Event | None:
+    """The newest event of that kind."""
+    row = connection.execute(
+        sa.select(_events)
+        .where(_events.c.table_name == table, _events.c.partition_key == partition, _events.c.kind == kind)
+        .order_by(_events.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else event_of(row)
+
+
+def of_run(connection: sa.Connection, run_id: str) -> tuple[Event, ...]:
+    """A run's chain, in order."""
+    return tuple(event_of(row) for row in _chain(connection, run_id))
+
+
+def first_bad_seq(connection: sa.Connection, run_id: str) -> int | None:
+    """Where a run's chain is first broken: a changed, missing or inserted event; None for an unbroken chain."""
+    previous = _START_OF_A_CHAIN
+    for seq, row in enumerate(_chain(connection, run_id).mappings(), start=1):
+        in_place = row["seq"] == seq and row["prev_hash"] == previous
+        if not in_place or row["body_digest"] != _sha256(row["body"]) or row["hash"] != _hash_of(row):
+            return seq
+        previous = row["hash"]
+    return None
+
+
+def partitions(connection: sa.Connection, table: str) -> tuple[str, ...]:
+    """The partitions that have a plan, in order."""
+    query = sa.select(_events.c.partition_key).distinct()
+    planned = query.where(_events.c.table_name == table, _events.c.kind == "plan")
+    return tuple(sorted(connection.scalars(planned)))
+
+
+def newest_before(connection: sa.Connection, *, table: str, kind: str, before: str, count: int) -> tuple[Event, ...]:
+    """For each of the last `count` partitions before that one, the newest event of the kind, oldest partition first."""
+    newest = (
+        sa.select(sa.func.max(_events.c.id))
+        .where(_events.c.table_name == table, _events.c.kind == kind, _events.c.partition_key < before)
+        .group_by(_events.c.partition_key)
+    )
+    return _last(connection, newest, count)
+
+
+def newest_published_before(
+    connection: sa.Connection, *, table: str, kind: str, before: str, count: int
+) -> tuple[Event, ...]:
+    """The same of what was published: the newest event of the kind that came before the plan of the published bytes."""
+    claims, outcomes = tables.publications, tables.outcomes
+    last = (
+        sa.select(claims.c.partition_key, sa.func.max(claims.c.number).label("number"))
+        .join(
+            outcomes,
+            (outcomes.c.table_name == claims.c.table_name)
+            & (outcomes.c.partition_key == claims.c.partition_key)
+            & (outcomes.c.number == claims.c.number),
+        )
+        .where(claims.c.table_name == table, claims.c.partition_key < before, outcomes.c.outcome == "receipt")
+        .group_by(claims.c.partition_key)
+        .order_by(claims.c.partition_key.desc())
+        .limit(count)
+        .subquery()
+    )
+    plan = _events.alias("plan")
+    plans = (
+        sa.select(last.c.partition_key, sa.func.max(plan.c.id).label("id"))
+        .join(claims, (claims.c.partition_key == last.c.partition_key) & (claims.c.number == last.c.number))
+        .join(plan, (plan.c.partition_key == last.c.partition_key) & (plan.c.body_digest == claims.c.plan_digest))
+        .where(claims.c.table_name == table, plan.c.table_name == table, plan.c.kind == "plan")
+        .group_by(last.c.partition_key)
+        .subquery()
+    )
+    newest = (
+        sa.select(sa.func.max(_events.c.id))
+        .join(plans, (plans.c.partition_key == _events.c.partition_key) & (_events.c.id <= plans.c.id))
+        .where(_events.c.table_name == table, _events.c.kind == kind)
+        .group_by(_events.c.partition_key)
+    )
+    return _last(connection, newest, count)
+
+
+def event_of(row: Any) -> Event:
+    """The event of a row."""
+    return Event(
+        id=row.id,
+        table=row.table_name,
+        partition=row.partition_key,
+        run_id=row.run_id,
+        seq=row.seq,
+        kind=row.kind,
+        body=json.loads(row.body),
+        hash=row.hash,
+        recorded_at=row.recorded_at,
+    )
+
+
+def _last(connection: sa.Connection, ids: sa.Select[Any], count: int) -> tuple[Event, ...]:
+    rows = connection.execute(
+        sa.select(_events).where(_events.c.id.in_(ids)).order_by(_events.c.partition_key.desc()).limit(count)
+    )
+    return tuple(reversed([event_of(row) for row in rows]))
+
+
+def _chain(connection: sa.Connection, run_id: str) -> sa.CursorResult[Any]:
+    return connection.execute(sa.select(_events).where(_events.c.run_id == run_id).order_by(_events.c.seq))
+
+
+def _hash_of(row: Mapping[Any, Any]) -> str:
+    names = ("table_name", "partition_key", "run_id", "seq", "kind", "body", "prev_hash", "recorded_at")
+    return _sha256(canonical_json({name: row[name] for name in names}))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

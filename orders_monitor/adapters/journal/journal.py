@@ -1,0 +1,177 @@
+"""The journal: everything that was found, decided, published and spent. State is a fold of rows that are only added.
+
+Each method is one transaction. Each raises StoreUnavailable where the database cannot be reached or written; then
+nothing was recorded.
+"""
+
+from orders_monitor.adapters.journal import decisions, events, ledger, publications
+from orders_monitor.adapters.journal.cases import case_of, cases_of
+from orders_monitor.adapters.journal.events import Event
+from orders_monitor.adapters.journal.migrations import migrate
+from orders_monitor.adapters.journal.store import Store, open_store
+from orders_monitor.core.budget import Reservation, RunSpend, Settlement
+from orders_monitor.core.publication import Step
+from orders_monitor.core.review import Case, Decision, Publication, Verdict
+from orders_monitor.core.value import Value
+
+
+class Journal:
+    """An opened journal. Threads may share one; processes open their own. Fulfils `core.budget.Ledger`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> "Journal":
+        """The journal at a SQLAlchemy URL (SQLite file or PostgreSQL), its tables made or brought up to date.
+
+        Raises StoreUnavailable, in one sentence that holds no password.
+        """
+        store = open_store(url)
+        try:
+            migrate(store)
+        except BaseException:
+            store.close()
+            raise
+        return cls(store)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._store.close()
+
+    def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
+        """Append a fact to the run's chain."""
+        with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
+            return events.append(connection, table=table, partition=partition, run_id=run_id, kind=kind, body=body)
+
+    def latest(self, table: str, partition: str, kind: str) -> Event | None:
+        """The newest fact of that kind about a partition."""
+        with self._store.reading() as connection:
+            return events.latest(connection, table=table, partition=partition, kind=kind)
+
+    def events_of_run(self, run_id: str) -> tuple[Event, ...]:
+        """A run's chain, in order."""
+        with self._store.reading() as connection:
+            return events.of_run(connection, run_id)
+
+    def verify_chain(self, run_id: str) -> int | None:
+        """The first `seq` at which a run's chain was tampered with; None for a whole chain.
+
+        A chain knows what came before, not what comes after: events cut off its end are not missed.
+        """
+        with self._store.reading() as connection:
+            return events.first_bad_seq(connection, run_id)
+
+    def partitions(self, table: str) -> tuple[str, ...]:
+        """The partitions that have a plan, in order."""
+        with self._store.reading() as connection:
+            return events.partitions(connection, table)
+
+    def history(
+        self, table: str, kind: str, *, before: str, days_max: int, published_only: bool = True
+    ) -> tuple[Event, ...]:
+        """The newest fact of that kind of each of the last `days_max` partitions before one, oldest first.
+
+        `published_only` leaves partitions out that no reader has seen, and takes the fact from the landing that was
+        published: for kinds that are recorded before the plan.
+        """
+        find = events.newest_published_before if published_only else events.newest_before
+        with self._store.reading() as connection:
+            return find(connection, table=table, kind=kind, before=before, count=days_max)
+
+    def case(self, table: str, partition: str, *, environment: str) -> Case:
+        """All that the gate asks about a partition."""
+        with self._store.reading() as connection:
+            return case_of(connection, table=table, partition=partition, environment=environment)
+
+    def cases(self, table: str, *, environment: str) -> tuple[Case, ...]:
+        """The cases of all partitions of which anything is known, in order, in three queries."""
+        with self._store.reading() as connection:
+            return cases_of(connection, table=table, environment=environment)
+
+    def decide(
+        self,
+        *,
+        table: str,
+        partition: str,
+        environment: str,
+        digest: str,
+        verdict: Verdict,
+        reviewer: str,
+        note: str,
+        source: str,
+    ) -> Decision:
+        """Record the first decision on what waits now; `digest` names it by 12 characters or more.
+
+        Raises ReviewRefused where nothing waits, where something else waits, or where it is decided already.
+        """
+        decisions.require_well_formed(
+            table=table, partition=partition, digest=digest, reviewer=reviewer, note=note, source=source
+        )
+        # One decision of a table at a time: ids must become visible in their order, or a reader that remembers the
+        # last id it saw (`decisions_after`) would pass one by.
+        with self._store.writing(f"decisions {table}", _partition(table, partition)) as connection:
+            return decisions.decide(
+                connection,
+                table=table,
+                partition=partition,
+                environment=environment,
+                digest=digest,
+                verdict=verdict,
+                reviewer=reviewer,
+                note=note,
+                source=source,
+            )
+
+    def decisions_after(self, table: str, decision_id: int) -> tuple[Decision, ...]:
+        """The table's decisions with a greater id, in order."""
+        with self._store.reading() as connection:
+            return decisions.after(connection, table=table, decision_id=decision_id)
+
+    def last_decision_id(self, table: str) -> int:
+        """The id of the table's newest decision; 0 before the first."""
+        with self._store.reading() as connection:
+            return decisions.last_id(connection, table)
+
+    def claim(self, *, table: str, partition: str, environment: str, run_id: str) -> Step:
+        """Ask the gate and claim the publication in one transaction: the lock on the door.
+
+        A Claimable is claimed, by this run alone, when it is returned. Any other step leaves the journal as it was.
+        """
+        with self._store.writing(_partition(table, partition)) as connection:
+            return publications.claim(
+                connection, table=table, partition=partition, environment=environment, run_id=run_id
+            )
+
+    def receipt(self, publication: Publication, *, delta_version: int) -> Publication:
+        """Record that a claim was written as that version of the Delta table; again changes nothing.
+
+        Raises PublicationRefused for a claim that was given up, or written as another version.
+        """
+        with self._store.writing(_partition(publication.table, publication.partition)) as connection:
+            return publications.receipt(connection, publication, delta_version=delta_version)
+
+    def void(self, publication: Publication) -> Publication:
+        """Give up an open claim that was never written; again changes nothing. Raises PublicationRefused if it was."""
+        with self._store.writing(_partition(publication.table, publication.partition)) as connection:
+            return publications.void(connection, publication)
+
+    def reserve(self, reservation: Reservation, *, limit_tokens: int, limit_micro_usd: int) -> None:
+        """Hold a reservation within the run's limits. Raises BudgetExhausted; ValueError for a repeated key."""
+        with self._store.writing(f"ledger {reservation.run_id}") as connection:
+            ledger.reserve(connection, reservation, limit_tokens=limit_tokens, limit_micro_usd=limit_micro_usd)
+
+    def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
+        """Replace a reservation with its real cost, once. Raises ValueError for one that was never made."""
+        settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
+        with self._store.writing(f"ledger {run_id}") as connection:
+            ledger.settle(connection, settlement)
+
+    def spend(self, run_id: str) -> RunSpend:
+        """What the run's entries add up to, in tokens and micro-dollars."""
+        with self._store.reading() as connection:
+            return ledger.spend(connection, run_id)
+
+
+def _partition(table: str, partition: str) -> str:
+    return f"partition {table} {partition}"

@@ -1,0 +1,152 @@
+"""How the journal's tables came to be: functions applied once each, in this order, their names recorded.
+
+Append a function; never edit one that was released. Each says the whole of its tables itself, so that what it does
+does not change when the queries' view of them (`tables`) does.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_monitor.adapters.journal.store import Store, now_text
+from orders_monitor.adapters.journal.tables import migrations as applied
+from orders_monitor.core.errors import StoreUnavailable
+
+Migration = Callable[[sa.Connection], None]
+MIGRATIONS: list[Migration] = []
+
+
+def migrate(store: Store) -> None:
+    """Bring the tables up to date; one small query where they are. Several processes may come first at once.
+
+    Raises StoreUnavailable, also where a newer version of this package has been at the journal.
+    """
+    with store.reading() as connection:
+        names = _applied_names(connection)
+    known = [migration.__name__ for migration in MIGRATIONS]
+    unknown = sorted(names - set(known))
+    if unknown:
+        raise StoreUnavailable(store=store.name, why=f"a newer version has written it (migration {unknown[0]})")
+    if names != set(known):
+        with store.writing("migrations") as connection:
+            _apply(connection)
+
+
+def _applied_names(connection: sa.Connection) -> set[str]:
+    if not sa.inspect(connection).has_table(applied.name):
+        return set()
+    return set(connection.scalars(sa.select(applied.c.name)))
+
+
+def _apply(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.text("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+    )
+    names = set(connection.scalars(sa.select(applied.c.name)))
+    for migration in MIGRATIONS:
+        if migration.__name__ not in names:
+            migration(connection)
+            connection.execute(applied.insert().values(name=migration.__name__, applied_at=now_text()))
+
+
+def _id() -> sa.Column[int]:
+    # SQLite counts up by itself only in a column of its own INTEGER type, and gives the number of a deleted last row
+    # away again unless it is told not to.
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), sa.Identity(), primary_key=True)
+
+
+def _text(name: str) -> sa.Column[Any]:
+    # Ordered by bytes on both databases: a server's own collation may put partitions into another order.
+    return sa.Column(name, sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False)
+
+
+def _integer(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=False)
+
+
+@MIGRATIONS.append
+def m001_events(connection: sa.Connection) -> None:
+    """What every stage found, chained by hashes within a run."""
+    metadata = sa.MetaData()
+    table = sa.Table(
+        "events",
+        metadata,
+        _id(),
+        *map(_text, ("table_name", "partition_key", "run_id")),
+        _integer("seq"),
+        *map(_text, ("kind", "body", "body_digest", "prev_hash", "hash", "recorded_at")),
+        sa.UniqueConstraint("run_id", "seq", name="events_have_one_successor"),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("events_by_partition", table.c.table_name, table.c.partition_key, table.c.kind, table.c.id)
+    sa.Index("events_by_kind", table.c.table_name, table.c.kind, table.c.partition_key, table.c.id)
+    metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m002_decisions_and_publications(connection: sa.Connection) -> None:
+    """What was decided; what was claimed, and how each claim ended (once: the constraint says so)."""
+    metadata = sa.MetaData()
+    decisions = sa.Table(
+        "decisions",
+        metadata,
+        _id(),
+        *map(_text, ("table_name", "partition_key", "environment", "digest", "verdict", "reviewer", "note", "source")),
+        _text("recorded_at"),
+        sa.CheckConstraint("verdict IN ('approve', 'reject')", name="decisions_verdict"),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("decisions_by_partition", decisions.c.table_name, decisions.c.partition_key, decisions.c.id)
+    sa.Table(
+        "publications",
+        metadata,
+        _id(),
+        *map(_text, ("table_name", "partition_key")),
+        _integer("number"),
+        _text("digest"),
+        _integer("decision_id"),
+        _text("path"),
+        *map(_integer, ("rows", "size_bytes")),
+        *map(_text, ("plan_digest", "run_id", "recorded_at")),
+        sa.UniqueConstraint("table_name", "partition_key", "number", name="publications_are_claimed_once"),
+        sqlite_autoincrement=True,
+    )
+    sa.Table(
+        "publication_outcomes",
+        metadata,
+        _id(),
+        *map(_text, ("table_name", "partition_key")),
+        _integer("number"),
+        _text("outcome"),
+        sa.Column("delta_version", sa.BigInteger),
+        _text("recorded_at"),
+        sa.UniqueConstraint("table_name", "partition_key", "number", name="publications_end_once"),
+        sa.CheckConstraint(
+            "(outcome = 'receipt' AND delta_version IS NOT NULL) OR (outcome = 'void' AND delta_version IS NULL)",
+            name="outcomes_are_receipts_or_voids",
+        ),
+        sqlite_autoincrement=True,
+    )
+    metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m003_ledger(connection: sa.Connection) -> None:
+    """What the agent reserved and what it settled, in tokens and micro-dollars."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "ledger",
+        metadata,
+        _id(),
+        *map(_text, ("entry", "run_id")),
+        *map(_integer, ("step", "attempt")),
+        *map(_text, ("table_name", "partition_key", "team", "agent", "model", "release")),
+        *map(_integer, ("tokens", "micro_usd")),
+        _text("recorded_at"),
+        sa.UniqueConstraint("run_id", "step", "attempt", "entry", name="ledger_entries_are_made_once"),
+        sa.CheckConstraint("entry IN ('reserve', 'settle')", name="ledger_entry"),
+        sa.CheckConstraint("tokens >= 0 AND micro_usd >= 0", name="ledger_amounts"),
+        sqlite_autoincrement=True,
+    )
+    metadata.create_all(connection)

@@ -1,0 +1,169 @@
+"""The journal's database: opening it, its transactions and locks, and what its errors mean.
+
+SQLite in a file (write-ahead log, every commit on disk, one writer at a time) or PostgreSQL.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_monitor.core.errors import StoreUnavailable
+
+LOCK_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+
+# What SQLite says when the file, the disk or another process is the trouble. Any other code (a wrong statement, a
+# broken constraint) is our own mistake and is raised as it is.
+_SQLITE_TROUBLES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+# Not psycopg2.OperationalError, and yet the server's answer: read_only_sql_transaction, insufficient_privilege.
+_POSTGRES_TROUBLES = frozenset({"25006", "42501"})
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened database. `name` may be shown: it holds no password."""
+
+    name: str
+    engine: sa.Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads. Raises StoreUnavailable."""
+        with _database_errors(self.name), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *locks: str) -> Iterator[sa.Connection]:
+        """A transaction that holds these locks to its end, so that what it reads stays true until it has written.
+
+        SQLite has one writer at a time and needs no names. Name locks in one order everywhere: from the wider to
+        the narrower. Raises StoreUnavailable, also when a lock is not had within half a minute.
+        """
+        engine = self.engine.execution_options(journal_writes=True)
+        with _database_errors(self.name), engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":
+                _lock(connection, locks)
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """The database of a URL, not asked anything yet; a SQLite file's folder is made. Raises StoreUnavailable."""
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        # The text of the error may quote the URL, and a URL carries a password.
+        raise StoreUnavailable(store="journal", why="its database URL cannot be read") from error
+    if parsed.get_backend_name() == "postgresql":
+        return Store(name=_shown(parsed), engine=_postgres_engine(parsed))
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return Store(name=_shown(parsed), engine=_sqlite_engine(parsed))
+    raise StoreUnavailable(
+        store="journal", why="it is kept in a SQLite file or in PostgreSQL, and the URL names neither"
+    )
+
+
+def now_text() -> str:
+    """The time of a record in UTC, for audit only: nothing is decided by it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _shown(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"journal {url.database}"
+    host = url.host or url.query.get("host") or "localhost"
+    return f"journal {host}:{url.port or 5432}/{url.database}"
+
+
+def _postgres_engine(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(
+        # SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3, which Dagster's storage does not bring.
+        url.set(drivername="postgresql+psycopg2"),
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        # A transaction must see what was committed while it waited for its lock, whatever the server's default is.
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=2,
+        max_overflow=8,
+    )
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    try:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(store=_shown(url), why=f"its folder cannot be made: {error.strerror}") from error
+    engine = sa.create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S}, poolclass=sa.NullPool)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # Python's own way of opening transactions begins them late and never IMMEDIATE: `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes then fails at once if another wrote in between: a writer says so first.
+    writes = connection.get_execution_options().get("journal_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _lock(connection: sa.Connection, locks: tuple[str, ...]) -> None:
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+    for name in locks:
+        number = int.from_bytes(hashlib.sha256(f"orders_monitor {name}".encode()).digest()[:8], signed=True)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
+@contextmanager
+def _database_errors(name: str) -> Iterator[None]:
+    """The one place where a database's trouble becomes ours; a mistake in a statement stays what it is."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not _is_trouble(error):
+            raise
+        raise StoreUnavailable(store=name, why=_first_line(error.orig)) from error
+    except sa.exc.TimeoutError as error:
+        raise StoreUnavailable(store=name, why="every connection is in use") from error
+
+
+def _is_trouble(error: sa.exc.DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        # Extended codes keep the plain one in their low byte.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLES
+    lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    return lost or getattr(error.orig, "pgcode", None) in _POSTGRES_TROUBLES
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
