@@ -1,0 +1,87 @@
+"""Run declared expectations on some exact rows with Great Expectations: the one way in."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import duckdb
+
+from orders_monitor.adapters.expectations.library import great_expectations
+from orders_monitor.adapters.expectations.outcome import answered
+from orders_monitor.adapters.expectations.suite import POSITION, build
+from orders_monitor.core.expectation import Expectation, Outcome
+
+SampleValues = Literal["masked", "none"]
+
+# Enough rows to find three different values among them.
+_UNEXPECTED_ROWS_MAX = 20
+
+
+def validate(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    view: str,
+    expectations: Sequence[Expectation],
+    sample_values: SampleValues,
+) -> tuple[Outcome, ...]:
+    """What each expectation says of the rows of a table or view, one outcome each, in the declared order.
+
+    `view` is a name in the connection's current schema. The connection is only read from, stays open, and is used by
+    nobody else meanwhile. An expectation that cannot be asked of these columns is an outcome (`raised`). Nothing is
+    remembered from one call to the next. Raises ValueError for a declaration that `check_declared` refuses, and for a
+    view that is not there.
+    """
+    suite = build(expectations)
+    types, rows = _described(connection, view)
+    if not expectations:
+        return ()
+    values = sample_values == "masked"
+    answers = _asked(connection, view, suite, unexpected_rows_max=_UNEXPECTED_ROWS_MAX if values else 0)
+    return tuple(
+        answered(expectation, answers[position], types=types, rows=rows, values=values)
+        for position, expectation in enumerate(expectations)
+    )
+
+
+def _described(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[str, str], int]:
+    """The types by column, in the columns' order, and the number of rows."""
+    relation = '"' + view.replace('"', '""') + '"'
+    try:
+        columns = connection.execute(f"describe {relation}").fetchall()
+    except duckdb.CatalogException as error:
+        raise ValueError(f"there is no table or view {view!r}") from error
+    count = connection.execute(f"select count(*) from {relation}").fetchall()  # noqa: S608 - a quoted identifier
+    return {name: type_ for name, type_, *_ in columns}, count[0][0]
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, view: str, suite: Any, *, unexpected_rows_max: int) -> dict[int, Any]:
+    """Great Expectations' answers by the place of the expectation in the declaration."""
+    batch = _batch(connection, view)
+    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": unexpected_rows_max}
+    answers: dict[int, Any] = {}
+    for answer in batch.validate(suite, result_format=result_format).results:
+        answers.setdefault(answer.expectation_config.meta[POSITION], answer)
+    return answers
+
+
+def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Any:
+    """All rows of the view, in a context of its own: a kept one would keep metrics of a view that was rebuilt."""
+    library = great_expectations()
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415 - seconds, see library
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    from orders_monitor.adapters.expectations.datasource import DuckDBDatasource  # noqa: PLC0415 - the same
+
+    quiet = DataContextConfig(
+        # Without its web pages, for which it would leave a temporary folder behind every time.
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    context = library.get_context(mode="ephemeral", project_config=quiet)
+    source = context.data_sources.add_duckdb(DuckDBDatasource(name="given", connection=connection))
+    # In quotes it is a name to be quoted, whatever is in it.
+    table = source.add_table_asset(name="rows", table_name=f'"{view}"')
+    return table.add_batch_definition_whole_table("all").get_batch()
