@@ -93,7 +93,7 @@ def _last_word(reply: Reply, following: Step) -> _End:
     answer = prompts.read_answer(reply.text)
     if isinstance(answer, str):
         return _End("malformed", answer)
-    said = f"{len(answer.findings)} findings, {len(answer.proposed)} proposed actions"
+    said = f"findings: {len(answer.findings)}, proposed actions: {len(answer.proposed)}"
     return _End("answered", said, answer.findings, answer.proposed)
 
 

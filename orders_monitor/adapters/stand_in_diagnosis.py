@@ -1,0 +1,236 @@
+"""The stand-in's mind: what to ask next, and what the tools' answers mean. It knows the conversation, nothing else.
+
+Causes come before symptoms: a renamed column also fails the expectations of its old name, rows that came twice also
+raise the volume. What no cause explains is put before a person, never repaired.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orders_monitor.core.value import canonical_json
+
+Json = dict[str, Any]
+
+QUARANTINE_SHARE_MAX = 0.05
+METRICS_ASKED_MAX = 4
+_FIRST_QUESTIONS: tuple[tuple[str, Json], ...] = (
+    ("signals", {}),
+    ("contract_diff", {}),
+    ("expectation_outcomes", {"failed_only": True}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A question of an earlier turn and what came back; an empty answer where it was refused."""
+
+    name: str
+    arguments: Json
+    answer: Json
+
+
+@dataclass(slots=True)
+class _Case:
+    """What was read, and what was made of it so far."""
+
+    signals: dict[str, Json]
+    changes: Sequence[Json]
+    outcomes: Sequence[Json]
+    rows: int
+    duplicate_rows: int
+    baselines: Mapping[str, Json]
+    actions: list[Json] = field(default_factory=list)
+    findings: list[Json] = field(default_factory=list)
+    holds: list[tuple[str, list[str]]] = field(default_factory=list)
+    explained: set[str] = field(default_factory=set)
+
+    def known(self, ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are signals of this partition, once each."""
+        return [evidence for evidence in dict.fromkeys(ids) if evidence in self.signals]
+
+    def repair(self, claim: str, action: Json, evidence: Sequence[str]) -> None:
+        """Propose an action for a cause."""
+        cited = self.known(evidence)
+        self.actions.append({**action, "evidence": cited})
+        self._claim(claim, cited)
+
+    def hold(self, why: str, evidence: Sequence[str]) -> None:
+        """Propose to publish nothing."""
+        cited = self.known(evidence)
+        self.holds.append((why, cited))
+        self._claim(why, cited)
+
+    def put_before_a_person(self, claim: str, evidence: str) -> None:
+        """Say that something is unusual and not why; it stays unexplained."""
+        self._claim(claim, [evidence])
+
+    def _claim(self, claim: str, cited: list[str]) -> None:
+        self.findings.append({"claim": claim, "evidence": cited})
+        self.explained.update(cited)
+
+
+def next_turn(body: Json) -> list[Json]:
+    """The content blocks of the model's next turn: tool calls while something is to be asked, then the answer."""
+    heard = _heard(body["messages"])
+    offered = {tool["name"] for tool in body.get("tools") or ()}
+    asked = [(h.name, h.arguments) for h in heard]
+    questions = [q for q in _questions(heard) if q[0] in offered and q not in asked]
+    if questions:
+        return [
+            {"type": "tool_use", "id": f"toolu_stand_in_{len(heard) + n}", "name": name, "input": arguments}
+            for n, (name, arguments) in enumerate(questions, start=1)
+        ]
+    return [{"type": "text", "text": canonical_json(_answer(_case(heard)))}]
+
+
+def _heard(messages: Sequence[Json]) -> list[_Heard]:
+    blocks = [block for m in messages if isinstance(m["content"], list) for block in m["content"]]
+    results = {b["tool_use_id"]: b for b in blocks if b["type"] == "tool_result"}
+    heard = []
+    for call in (b for b in blocks if b["type"] == "tool_use"):
+        result = results[call["id"]]
+        answer = {} if result.get("is_error") else json.loads(result["content"])
+        heard.append(_Heard(call["name"], call["input"], answer))
+    return heard
+
+
+def _questions(heard: Sequence[_Heard]) -> list[tuple[str, Json]]:
+    """First the overview; then the numbers behind anomalies, and the profile where rows may have come twice."""
+    if not heard:
+        return list(_FIRST_QUESTIONS)
+    case = _case(heard)
+    metrics = [i.removeprefix("anomaly:") for i, s in case.signals.items() if s["kind"] == "anomaly"]
+    questions: list[tuple[str, Json]] = [("metric_history", {"metric": m}) for m in metrics[:METRICS_ASKED_MAX]]
+    uniqueness_failed = any("unique" in o["type"] for o in case.outcomes)
+    if uniqueness_failed or {"rows", "duplicate_rows"} & set(metrics):
+        questions.append(("profile", {"columns": []}))
+    return questions
+
+
+def _case(heard: Sequence[_Heard]) -> _Case:
+    answers: dict[str, list[Json]] = {}
+    for item in heard:
+        answers.setdefault(item.name, []).append(item.answer)
+    signals = answers.get("signals", [{}])[0]
+    profile = answers.get("profile", [{}])[0]
+    case = _Case(
+        signals={s["id"]: s for s in signals.get("signals", ())},
+        changes=answers.get("contract_diff", [{}])[0].get("changes", ()),
+        outcomes=[o for o in answers.get("expectation_outcomes", [{}])[0].get("outcomes", ()) if not o["passed"]],
+        rows=signals.get("rows", 0),
+        duplicate_rows=profile.get("duplicate_rows", 0),
+        baselines={a["metric"]: a["baseline"] for a in answers.get("metric_history", ()) if a.get("baseline")},
+    )
+    unread = sum(a.get("left_out", 0) for name, _ in _FIRST_QUESTIONS for a in answers.get(name, ()))
+    if unread:
+        case.hold(f"{unread} signals, changes or outcomes are more than could be read", list(case.signals))
+    return case
+
+
+def _answer(case: _Case) -> Json:
+    _landing(case)
+    for change in case.changes:
+        _change(case, change)
+    _duplicates(case)
+    _broken_expectations(case)
+    _unexplained(case)
+    if case.holds:
+        why = "; ".join(dict.fromkeys(why for why, _ in case.holds))
+        evidence = case.known([i for _, cited in case.holds for i in cited])
+        proposed = [{"kind": "hold", "why": why, "evidence": evidence}]
+    else:
+        open_ids = [i for i in case.signals if i in case.explained and not _is_cited(case, i)]
+        proposed = [*case.actions, {"kind": "publish_as_is", "evidence": open_ids}]
+    return {"findings": case.findings, "proposed": proposed}
+
+
+def _is_cited(case: _Case, evidence: str) -> bool:
+    return any(evidence in action["evidence"] for action in case.actions)
+
+
+def _landing(case: _Case) -> None:
+    landing = [i for i, signal in case.signals.items() if signal["kind"] == "landing"]
+    if landing:
+        case.hold("the source had nothing that could be read as this partition", landing)
+    elif case.rows == 0:
+        case.hold("the partition landed without a row", list(case.signals))
+
+
+def _change(case: _Case, item: Json) -> None:
+    change, evidence = item["change"], list(item["evidence"])
+    column = change.get("column")
+    symptoms = [*evidence, *_symptoms(case, column)]
+    match change["kind"]:
+        case "renamed":
+            action = {"kind": "rename_column", "column": change["now"], "to": column}
+            case.repair(f"{column} came under the name {change['now']}", action, symptoms)
+        case "type_changed" | "narrowed" | "widened":
+            action = {"kind": "cast_column", "column": column, "type": item["contract_type"]}
+            case.repair(f"{column} came as {change['now']} instead of {item['contract_type']}", action, symptoms)
+        case "unit_changed":
+            action = {"kind": "scale_column", "column": column, "divide_by": change["factor"]}
+            case.repair(f"{column} is {change['factor']} times what it was", action, symptoms)
+        case "added":
+            action = {"kind": "accept_change", "column": column}
+            case.repair(f"the source has a new column {column}", action, evidence)
+        case "removed":
+            case.hold(f"the promised column {column} did not come", symptoms)
+
+
+def _symptoms(case: _Case, column: str | None) -> list[str]:
+    """Failed expectations and anomalies of the column that changed; the candidate is asked again after the repair."""
+    if column is None:
+        return []
+    return [f"anomaly:null_share:{column}", *(o["evidence"] for o in case.outcomes if _concerns(o, column))]
+
+
+def _concerns(outcome: Json, column: str) -> bool:
+    return bool(outcome["column"] == column or (outcome["column"] is None and column in outcome["evidence"]))
+
+
+def _duplicates(case: _Case) -> None:
+    unique = [o["evidence"] for o in case.outcomes if "unique" in o["type"]]
+    signs = case.known(["anomaly:duplicate_rows", *unique])
+    if not signs or case.duplicate_rows == 0:
+        return
+    if _explains_volume(case):
+        signs += ["anomaly:rows", *(o["evidence"] for o in case.outcomes if "table_row_count" in o["type"])]
+    case.repair(f"{case.duplicate_rows} rows came twice, equal in every column", {"kind": "drop_duplicates"}, signs)
+
+
+def _explains_volume(case: _Case) -> bool:
+    """Whether the volume is usual again without the duplicates."""
+    baseline = case.baselines.get("rows")
+    if baseline is None or baseline["low"] is None or baseline["high"] is None:
+        return False
+    return bool(baseline["low"] <= case.rows - case.duplicate_rows <= baseline["high"] < case.rows)
+
+
+def _broken_expectations(case: _Case) -> None:
+    failed = [o for o in case.outcomes if o["evidence"] in case.signals and o["evidence"] not in case.explained]
+    nameable = [o for o in failed if o["predicate"] is not None and o["could_not_be_asked"] is None and o["rows"]]
+    share = sum(o["unexpected"] / o["rows"] for o in nameable)
+    few = [o for o in nameable if o["unexpected"] / o["rows"] <= QUARANTINE_SHARE_MAX]
+    if few and share > QUARANTINE_SHARE_MAX and len(few) == len(nameable):
+        why = f"rows that break expectations are together {share:.1%} of the partition"
+        case.hold(why, [o["evidence"] for o in few])
+        return
+    for outcome in few:
+        claim = f"{outcome['unexpected']} of {outcome['rows']} rows break {outcome['evidence']}"
+        case.repair(claim, {"kind": "quarantine_rows", "where": outcome["predicate"]}, _with_nulls(outcome))
+    for outcome in (o for o in failed if o not in few and o["severity"] == "gate"):  # a warning goes to a person
+        case.hold(f"{outcome['evidence']} failed and its rows cannot be set aside", _with_nulls(outcome))
+
+
+def _with_nulls(outcome: Json) -> list[str]:
+    """The expectation, and the unusual share of nulls that is the same rows."""
+    nulls = outcome["predicate"] is not None and outcome["predicate"]["kind"] == "is_null"
+    return [outcome["evidence"], *([f"anomaly:null_share:{outcome['column']}"] if nulls else [])]
+
+
+def _unexplained(case: _Case) -> None:
+    for evidence, signal in case.signals.items():
+        if signal["severity"] != "info" and evidence not in case.explained:
+            case.put_before_a_person(f"nothing explains {evidence}: a person must judge", evidence)
