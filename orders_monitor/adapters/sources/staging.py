@@ -132,7 +132,7 @@ class _Binder:
             isinstance(value, dt.datetime) and self.accepts is dt.date
         )
         if misfit or not isinstance(value, self.accepts):
-            raise ValueError(f"a {type(value).__name__} came")
+            raise ValueError(f"{type(value).__name__} came")
         return self.text(value)
 
 
