@@ -75,9 +75,9 @@ def open_store(url: str) -> Store:
     """The database of a URL, not asked anything yet; a SQLite file's folder is made. Raises StoreUnavailable."""
     try:
         parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        # The text of the error may quote the URL, and a URL carries a password.
-        raise StoreUnavailable(store="journal", why="its database URL cannot be read") from error
+    except (sa.exc.ArgumentError, ValueError):
+        # Not chained: the error may quote a piece of the URL, and a URL carries a password.
+        raise StoreUnavailable(store="journal", why="its database URL cannot be read") from None
     if parsed.get_backend_name() == "postgresql":
         return Store(name=_shown(parsed), engine=_postgres_engine(parsed))
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):

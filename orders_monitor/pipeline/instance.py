@@ -1,0 +1,105 @@
+"""Where Dagster keeps its own state: one `dagster.yaml` for a laptop and for a server.
+
+`dagster.yaml` names the three classes here. Each is asked in every process of Dagster's, and each answers from the
+settings: everything under `<home>/dagster`, and runs, events and schedules in PostgreSQL where a database URL is set.
+So a command keeps its history although no DAGSTER_HOME is set, and ORDERS_MONITOR_HOME moves all of it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.instance.config import is_dagster_home_set
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
+
+
+class SettingsStorage(DagsterStorage, ConfigurableClass):
+    """Chooses Dagster's storage; what it makes is Dagster's own, so there is never one of these."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing is configured in `dagster.yaml`: the settings say it."""
+        return {}
+
+    @classmethod
+    def from_config_value(  # type: ignore[override]  # it chooses: what it makes is another storage
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster's call
+    ) -> DagsterStorage[Any]:
+        """SQLite under the home, or PostgreSQL where the settings have a URL. Raises StoreUnavailable."""
+        settings = read_settings()
+        if settings.database_url is None:
+            return DagsterSqliteStorage.from_local(str(dagster_home(settings)), inst_data=inst_data)
+        return _postgres(settings.database_url, inst_data)
+
+
+class SettingsArtifacts(LocalArtifactStorage):
+    """Files of runs, under the home."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing is configured in `dagster.yaml`: the settings say it."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster's call
+    ) -> "SettingsArtifacts":
+        """The folder under the home."""
+        return cls(str(dagster_home(read_settings())), inst_data=inst_data)
+
+
+class SettingsLogs(LocalComputeLogManager):
+    """What the steps printed, under the home."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing is configured in `dagster.yaml`: the settings say it."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster's call
+    ) -> "SettingsLogs":
+        """The folder under the home."""
+        return cls(str(dagster_home(read_settings()) / "storage"), inst_data=inst_data)
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of everything that Dagster writes to disk."""
+    return settings.home / "dagster"
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance that `dagster dev` uses: of DAGSTER_HOME where that is set, else of the project's `dagster.yaml`.
+
+    Close it by `with`. Raises StoreUnavailable where PostgreSQL cannot be reached.
+    """
+    if is_dagster_home_set():
+        return dg.DagsterInstance.get()
+    return dg.DagsterInstance.from_config(str(PROJECT_ROOT))
+
+
+def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStorage[Any]:
+    from dagster_postgres import DagsterPostgresStorage  # noqa: PLC0415 - only where it is used
+    from dagster_postgres.utils import DagsterPostgresException  # noqa: PLC0415 - the same
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - the same
+
+    try:
+        return DagsterPostgresStorage(url, inst_data=inst_data)
+    except (DagsterPostgresException, OperationalError) as error:
+        raise StoreUnavailable(store="Dagster's storage", why="the PostgreSQL server cannot be reached") from error
