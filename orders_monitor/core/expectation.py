@@ -59,4 +59,4 @@ class Outcome(Value):
         share = "" if self.rows == 0 or self.unexpected == 0 else f" ({self.unexpected / self.rows:.2%})"
         few = f", such as {', '.join(self.sample[:3])}" if self.sample else ""
         count = f"{self.unexpected:,} of {self.rows:,} rows{share}" if self.unexpected else self.observed
-        return f"{self.check_name}{about and about}: {count}{few}"
+        return f"{self.check_name}{about}: {count}{few}"

@@ -1,9 +1,11 @@
 """Who decides: one table from the class of action to automatic, human or never. Unknown means human."""
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
 
+from orders_monitor.core.plan import ActionKind, Plan
 from orders_monitor.core.value import Value
 
 Route = Literal["automatic", "human", "never"]
@@ -41,3 +43,59 @@ class Policy(Value):
     def route(self, action: ActionClass) -> Route:
         """Who decides on this class of action."""
         return self.routes.get(action, REVERSIBLE.get(action, "human"))
+
+
+class Ruling(Value):
+    """Who decides on a plan, and why: one sentence for each class and rule, the strictest first."""
+
+    route: Route
+    reasons: tuple[str, ...]
+
+
+STRICTNESS: Mapping[Route, int] = {"automatic": 0, "human": 1, "never": 2}
+
+# Every kind of action once. None: a hold publishes nothing, so no table can allow it anything.
+CLASS_OF: Mapping[ActionKind, ActionClass | None] = {
+    "publish_as_is": "publish_as_is",
+    "rename_column": "rename_column",
+    "cast_column": "cast_column",
+    "scale_column": "scale_column",
+    "quarantine_rows": "quarantine_rows",
+    "drop_duplicates": "drop_duplicates",
+    "accept_change": "accept_change",
+    "hold": None,
+}
+
+
+def decide(plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy) -> Ruling:
+    """Who decides on this plan: the strictest of all that is in it.
+
+    `quarantined_share` is 0 to 1 of the landed rows as counted in the candidate; `overwrites` says that readers
+    already see other bytes of this partition.
+    """
+    said = list(_rules(plan, quarantined_share=quarantined_share, overwrites=overwrites, policy=policy))
+    said.sort(key=lambda rule: -STRICTNESS[rule[0]])
+    return Ruling(route=said[0][0], reasons=tuple(reason for _, reason in said))
+
+
+def _rules(plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy) -> Iterator[tuple[Route, str]]:
+    if plan.hold is not None:
+        yield "never", f"held: {plan.hold.why}"
+    for action_class in dict.fromkeys(CLASS_OF.get(action.kind) for action in plan.actions):
+        if action_class is not None:
+            yield _by_table(action_class, policy)
+    if plan.unexplained:
+        yield _by_table("publish_unexplained", policy, why=f" ({', '.join(plan.unexplained)})")
+    if overwrites:
+        yield _by_table("overwrite", policy)
+    if plan.origin == "code":
+        yield "human", "the agent could not finish: human"
+    # Written so that a share which is not a number is for a person too.
+    if not quarantined_share <= policy.quarantine_share_automatic:
+        limit = policy.quarantine_share_automatic
+        yield "human", f"quarantine of {quarantined_share:.2%} of the rows, above {limit:.2%}: human"
+
+
+def _by_table(action_class: ActionClass, policy: Policy, *, why: str = "") -> tuple[Route, str]:
+    route = policy.route(action_class)
+    return route, f"{action_class}{why}: {route}"

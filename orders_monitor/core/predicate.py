@@ -60,17 +60,17 @@ def violated_by(expectation: Expectation) -> Predicate | None:
     match expectation.type:
         case "expect_column_values_to_not_be_null":
             return IsNull(column=column)
-        case "expect_column_values_to_be_in_set":
-            return NotIn(column=column, values=tuple(str(value) for value in kwargs.get("value_set") or ()))
+        case "expect_column_values_to_be_in_set" if kwargs.get("value_set"):
+            return NotIn(column=column, values=tuple(str(v) for v in kwargs["value_set"] if v is not None))
         case "expect_column_values_to_be_between":
-            return OutOfRange(
-                column=column, minimum=_text(kwargs.get("min_value")), maximum=_text(kwargs.get("max_value"))
-            )
-        case "expect_column_values_to_match_regex":
+            minimum, maximum = _text(kwargs.get("min_value")), _text(kwargs.get("max_value"))
+            bounded = minimum is not None or maximum is not None
+            return OutOfRange(column=column, minimum=minimum, maximum=maximum) if bounded else None
+        case "expect_column_values_to_match_regex" if kwargs.get("regex"):
             return NotMatching(column=column, regex=str(kwargs["regex"]))
         case "expect_column_value_lengths_to_be_between" if kwargs.get("min_value") in (None, 0):
             longest = kwargs.get("max_value")
-            return None if longest is None else LongerThan(column=column, characters=int(longest))
+            return LongerThan(column=column, characters=longest) if isinstance(longest, int) else None
     return None
 
 

@@ -54,7 +54,7 @@ def next_step(case: Case, *, run_id: str) -> Step:
         Publication(
             table=case.table,
             partition=case.partition,
-            number=len(case.publications) + 1,
+            number=max((p.number for p in case.publications), default=0) + 1,
             digest=answer.decision.digest,
             decision_id=answer.decision.id,
             path=case.candidate.path,

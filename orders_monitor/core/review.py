@@ -6,6 +6,8 @@ decision is spent by the publication that it allowed: publishing older bytes aga
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.value import Value, digest_of
@@ -56,10 +58,21 @@ class Case(Value):
     decisions: tuple[Decision, ...] = ()
     publications: tuple[Publication, ...] = ()
 
+    @model_validator(mode="after")
+    def _all_of_one_partition(self) -> "Case":
+        parts = (*((self.plan,) if self.plan else ()), *self.decisions, *self.publications)
+        foreign = next((p for p in parts if (p.table, p.partition) != (self.table, self.partition)), None)
+        if foreign is not None:
+            where = f"{foreign.table} {foreign.partition}"
+            raise ValueError(
+                f"a {type(foreign).__name__.lower()} of {where} in the case of {self.table} {self.partition}"
+            )
+        return self
+
     @property
     def digest(self) -> str | None:
         """What a decision must name: None while there is nothing to decide."""
-        if self.plan is None or self.candidate is None or self.candidate.plan_digest != self.plan.digest:
+        if self.plan is None or self.candidate is None or not self._is_made_by_the_plan:
             return None
         return digest_of(
             {
@@ -74,7 +87,15 @@ class Case(Value):
     @property
     def published(self) -> Publication | None:
         """The publication that readers see now."""
-        return next((p for p in reversed(self.publications) if p.delta_version is not None and not p.voided), None)
+        written = [p for p in self.publications if p.delta_version is not None and not p.voided]
+        return max(written, key=lambda p: p.number, default=None)
+
+    @property
+    def _is_made_by_the_plan(self) -> bool:
+        if self.plan is None or self.candidate is None:
+            return False
+        made_of = (self.candidate.plan_digest, self.candidate.landed_digest)
+        return made_of == (self.plan.digest, self.plan.landed_digest)
 
 
 class Gate(Value):
@@ -118,8 +139,7 @@ def _answer(case: Case) -> tuple[Status, str, Decision | None]:
     failures = case.validation.failures
     if failures:
         return "failed", f"quality gate: {failures[0].sentence}" + _more(len(failures) - 1), None
-    spent = 0 if published is None else published.decision_id
-    open_decisions = [d for d in case.decisions if d.id > spent]
+    open_decisions = _unspent(case)
     named = next((d for d in open_decisions if d.digest == digest), None)
     if named is not None and named.verdict == "approve":
         return "approved", f"approved by {named.reviewer} (decision {named.id})", named
@@ -133,6 +153,15 @@ def _answer(case: Case) -> tuple[Status, str, Decision | None]:
             last,
         )
     return "awaiting", f"waits for a decision on {digest[:12]}", None
+
+
+def _unspent(case: Case) -> list[Decision]:
+    """The decisions since the last one that published something, in the order in which they were made.
+
+    Earlier ones are spent too, whatever they named: they were made about a table that readers no longer see.
+    """
+    spent = max((p.decision_id for p in case.publications if p.delta_version is not None and not p.voided), default=0)
+    return sorted((d for d in case.decisions if d.id > spent), key=lambda d: d.id)
 
 
 def _by_id(case: Case, decision_id: int) -> Decision | None:
