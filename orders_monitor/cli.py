@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import dagster as dg
 
 from orders_monitor.component import read_declaration
 from orders_monitor.core.errors import DeclarationInvalid, OrdersMonitorError, ReviewRefused
@@ -21,7 +20,7 @@ from orders_monitor.pipeline.execution import Night, nights
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
 from orders_monitor.pipeline.review import evaluation_of, record_decision
-from orders_monitor.settings import PROJECT_ROOT, read_settings
+from orders_monitor.settings import PROJECT_ROOT
 
 DECLARATIONS = PROJECT_ROOT / "orders_monitor" / "defs"
 REFUSED = 3
@@ -46,7 +45,9 @@ def commands(context: click.Context, declaration: Path | None, table_name: str |
 @click.option("--all", "every", is_flag=True, help="Every partition from the declared start.")
 @click.option("--again", is_flag=True, help="Also the partitions that have a plan already.")
 @click.pass_context
-def run_command(context: click.Context, last: int | None, partitions: tuple[str, ...], every: bool, again: bool) -> None:
+def run_command(
+    context: click.Context, last: int | None, partitions: tuple[str, ...], every: bool, again: bool
+) -> None:
     """Run the nightly job for partitions, and publish what was decided."""
     table = _table(context)
     chosen = _chosen(table, last=last, named=partitions, every=every)
@@ -110,7 +111,10 @@ def show_command(context: click.Context, partition: str) -> None:
     click.echo(f"{table.name} {partition}: {answer.status}: {answer.sentence}")
     click.echo(f"digest {answer.digest or 'none: there is nothing to decide'}")
     for action in case.plan.actions:
-        click.echo(f"  {metadata.sentence_of_action(action)}" + (f"  [{', '.join(action.evidence)}]" if action.evidence else ""))
+        click.echo(
+            f"  {metadata.sentence_of_action(action)}"
+            + (f"  [{', '.join(action.evidence)}]" if action.evidence else "")
+        )
     for signal in quality.signals if quality else ():
         click.echo(f"  {signal.severity:<5} {signal.id}: {signal.sentence}")
     if case.candidate is not None and case.digest is not None:
@@ -127,12 +131,9 @@ def _decision(verdict: Verdict) -> None:
     @click.option("--digest", required=True, help="At least 12 characters of the digest that `review show` prints.")
     @click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
     @click.option("--note", default="", help="Why; kept with the decision.")
-    @click.option("--table", "table_name", help="As the option of the same name before `review`.")
     @click.pass_context
-    def command(
-        context: click.Context, partition: str, digest: str, reviewer: str, note: str, table_name: str | None
-    ) -> None:
-        table = _table(context, table_name)
+    def command(context: click.Context, partition: str, digest: str, reviewer: str, note: str) -> None:
+        table = _table(context)
         with open_desk(table, run_id="cli") as desk:
             decision = record_decision(
                 desk, partition, digest=digest, verdict=verdict, reviewer=reviewer, note=note, source="cli"
@@ -175,9 +176,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _table(context: click.Context, table_name: str | None = None) -> MonitoredTable:
-    declaration, named = context.find_root().obj
-    wanted = table_name or named
+def _table(context: click.Context) -> MonitoredTable:
+    declaration, wanted = context.find_root().obj
     paths = [declaration] if declaration else sorted(DECLARATIONS.glob("*/defs.yaml"))
     tables = [read_declaration(path) for path in paths]
     chosen = [table for table in tables if wanted in (None, table.name)]
@@ -193,7 +193,7 @@ def _table(context: click.Context, table_name: str | None = None) -> MonitoredTa
 
 def _chosen(table: MonitoredTable, *, last: int | None, named: tuple[str, ...], every: bool) -> list[str]:
     """The partitions that a command is about, oldest first. A command lives by the clock; no stage does."""
-    known = keys.partitions_of(table).get_partition_keys(current_time=datetime.now(UTC))
+    known = keys.complete_partitions(table, datetime.now(UTC))
     if named:
         unknown = [p for p in named if p not in known]
         if unknown:
@@ -201,16 +201,18 @@ def _chosen(table: MonitoredTable, *, last: int | None, named: tuple[str, ...], 
             raise ReviewRefused(table=table.name, partition=unknown[0], why=f"no such partition; there are {span}")
         return sorted(set(named))
     if every:
-        return list(known)
+        return known
     if last is None:
         raise click.UsageError("say which partitions: --last N, --partition DAY or --all")
-    return list(known[-last:])
+    return known[-last:]
 
 
 def _shown(ran: Iterator[Night], *, of: int) -> Iterator[Night]:
     for number, night in enumerate(ran, start=1):
         spent = f", {night.spent_tokens:,} tokens" if night.spent_tokens else ""
-        click.echo(f"  {number:>3}/{of}  {night.partition}  {night.broken or night.gate.status:<10}{spent}  {night.sentence}")
+        click.echo(
+            f"  {number:>3}/{of}  {night.partition}  {night.broken or night.gate.status:<10}{spent}  {night.sentence}"
+        )
         yield night
 
 

@@ -55,17 +55,16 @@ def nights(
 
 def _run(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance) -> str | None:
     """The sentence of the first failure, or None."""
-    result = job.execute_in_process(
-        instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False
-    )
+    result = job.execute_in_process(instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False)
     if result.success:
         return None
-    failures = [event.event_specific_data for event in result.all_node_events if event.is_step_failure]
-    described = [f for f in failures if getattr(f, "user_failure_data", None) is not None]
-    if described:
-        return str(described[0].user_failure_data.description)
-    errors = [f.error for f in failures if getattr(f, "error", None) is not None]
-    return errors[0].message.strip().splitlines()[0] if errors else f"the run {result.run_id} failed"
+    for event in result.all_node_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data is not None and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            return failure.error.message.strip().splitlines()[0] if failure.error else f"{event.step_key} failed"
+    return f"the run {result.run_id} failed"
 
 
 def _gate(table: MonitoredTable, partition: str) -> Gate:

@@ -1,5 +1,7 @@
 """The names of one table's assets, checks, jobs and sensors: one word a stage, the same everywhere."""
 
+from datetime import datetime
+
 import dagster as dg
 
 from orders_monitor.core.table import MonitoredTable
@@ -45,3 +47,8 @@ def partitions_of(table: MonitoredTable) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(
         start_date=table.partitions.start.isoformat(), timezone=table.partitions.timezone
     )
+
+
+def complete_partitions(table: MonitoredTable, at: datetime) -> list[str]:
+    """The partitions whose day is over at that moment, oldest first."""
+    return list(partitions_of(table).get_partition_keys(current_time=at))

@@ -1,4 +1,4 @@
-"""What the UI shows, and the names it shows it under. The names are an API: each is said once, here, and in the README."""
+"""What the UI shows, and under which names. The names are an API: said once here, and listed in the README."""
 
 from collections.abc import Mapping, Sequence
 
@@ -75,7 +75,7 @@ def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
     """landed: how many rows, which bytes, which schema."""
     return {
         ROW_COUNT: dg.MetadataValue.int(landing.rows),
-        COLUMN_SCHEMA: dg.MetadataValue.column_schema(_observed_schema(landing.landed_schema)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(_observed_schema(landing.landed_schema)),
         LANDED_DIGEST: dg.MetadataValue.text(landing.digest),
         FINGERPRINT: dg.MetadataValue.text(landing.landed_schema.fingerprint),
         PROBLEM: dg.MetadataValue.text(landing.problem or "none"),
@@ -137,7 +137,9 @@ def of_quality(quality: Quality) -> Metadata:
 def of_investigation(investigation: Investigation) -> Metadata:
     """investigation: how it ended, what it claims, and spend against budget."""
     spend = investigation.spend
-    claims = [f"- {_plain(f.claim)} ({', '.join(f'`{_plain(e)}`' for e in f.evidence)})" for f in investigation.findings]
+    claims = [
+        f"- {_plain(f.claim)} ({', '.join(f'`{_plain(e)}`' for e in f.evidence)})" for f in investigation.findings
+    ]
     return {
         ENDING: dg.MetadataValue.text(f"{investigation.ending}: {investigation.why}"),
         MODEL: dg.MetadataValue.text(investigation.model),
@@ -172,6 +174,7 @@ def run_tags_of(investigation: Investigation) -> dict[str, str]:
 
 def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metadata:
     """plan: the actions as Markdown with the rows before, why each, and what is left unexplained."""
+    failed = sum(not o.passed for o in quality.outcomes)
     lines = [
         f"# Plan for {plan.table} {plan.partition}",
         "",
@@ -179,8 +182,7 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         "|---|---|",
         *(f"| {_plain(sentence_of_action(a))} | {_plain(', '.join(a.evidence)) or '-'} |" for a in plan.actions),
         "",
-        f"**Before**: {quality.rows:,} landed rows, {len(quality.changes)} schema changes, "
-        f"{sum(not o.passed for o in quality.outcomes)} of {len(quality.outcomes)} expectations fail.",
+        f"**Before**: {quality.rows:,} landed rows, {len(quality.changes)} schema changes, {failed} expectations fail.",
         "",
         *(f"- left unexplained: `{_plain(s)}`" for s in plan.unexplained),
         *(f"- proposed and dropped: {_plain(text)}" for text in dropped),
@@ -211,7 +213,7 @@ def of_candidate(candidate: Candidate | None, plan: Plan, table: MonitoredTable)
         DUPLICATE_ROWS: dg.MetadataValue.int(candidate.duplicate_rows),
         CANDIDATE_DIGEST: dg.MetadataValue.text(candidate.digest),
         PLAN_DIGEST: dg.MetadataValue.text(candidate.plan_digest),
-        COLUMN_SCHEMA: dg.MetadataValue.column_schema(promised_schema(table.contract)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(promised_schema(table.contract)),
         COLUMN_LINEAGE: _lineage(sources, dg.AssetKey([table.name, "landed"])),
         REPORT: dg.MetadataValue.md(
             "| | rows |\n|---|--:|\n"
@@ -229,7 +231,7 @@ def of_publication(publication: Publication, table: MonitoredTable) -> Metadata:
         DECISION: dg.MetadataValue.text(str(publication.decision_id)),
         DIGEST: dg.MetadataValue.text(publication.digest),
         PLAN_DIGEST: dg.MetadataValue.text(publication.plan_digest),
-        COLUMN_SCHEMA: dg.MetadataValue.column_schema(promised_schema(table.contract)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(promised_schema(table.contract)),
         COLUMN_LINEAGE: _lineage(
             {c.name: (c.name,) for c in table.contract.columns}, dg.AssetKey([table.name, "candidate"])
         ),
@@ -267,7 +269,7 @@ def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
     return {
         CHANGES: _table([{"change": c.kind, "sentence": drift.sentence(c)} for c in changes]),
         FINGERPRINT: dg.MetadataValue.text(seen.fingerprint),
-        COLUMN_SCHEMA: dg.MetadataValue.column_schema(_observed_schema(seen)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(_observed_schema(seen)),
     }
 
 
@@ -279,12 +281,12 @@ def sentence_of_changes(changes: Sequence[Change]) -> str:
 def sentence_of(gate: Gate) -> str:
     """The verdict of human_review in one line, with what to do where something is to be done."""
     if gate.status in ("awaiting", "stale") and gate.digest:
-        command = f"orders-monitor review approve {gate.partition} --digest {gate.digest[:12]} --table {gate.table}"
+        command = f"orders-monitor --table {gate.table} review approve {gate.partition} --digest {gate.digest[:12]}"
         return f"{gate.sentence}; approve: {command}"
     return gate.sentence
 
 
-def sentence_of_action(action: Action) -> str:  # noqa: PLR0911  # one sentence for each kind of a closed set
+def sentence_of_action(action: Action) -> str:  # one sentence for each kind of a closed set
     """What an action does, in one line."""
     match action.kind:
         case "publish_as_is":

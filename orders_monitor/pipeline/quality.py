@@ -1,4 +1,4 @@
-"""quality: drift against the contract, Great Expectations on the landed bytes, anomalies against history. Nothing blocks."""
+"""quality: drift against the contract, expectations on the landed bytes, anomalies against history. Nothing blocks."""
 
 from pathlib import Path
 

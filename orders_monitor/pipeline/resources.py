@@ -86,14 +86,16 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
     """The journal, the lake and the sources, as the environment's settings say. Opened when a run asks."""
 
     @contextmanager
-    def at(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable) -> Iterator[Desk]:
+    def at(
+        self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable
+    ) -> Iterator[Desk]:
         """A desk for the run of one partition. What we raise on purpose ends the step with its one sentence."""
         if not context.has_partition_key:
             raise dg.Failure(
                 f"{table.name} runs one partition a run: choose a partition, and leave the backfill policy unset",
                 allow_retries=False,
             )
-        with said_plainly(), open_desk(table, run_id=context.run_id) as desk:
+        with said_plainly(), open_desk(table, run_id=context.run.run_id) as desk:
             yield desk
 
 

@@ -45,7 +45,7 @@ def candidate_checks(table: MonitoredTable) -> dg.AssetChecksDefinition:
         with stores.at(context, table) as desk:
             outcomes = outcomes_now(desk, partition, ask_again=_wants_expectations(context))
             gate = desk.gate(partition)
-        context.instance.add_run_tags(context.run_id, {metadata.REVIEW_TAG: gate.status})
+        context.instance.add_run_tags(context.run.run_id, {metadata.REVIEW_TAG: gate.status})
         severity = dg.AssetCheckSeverity.ERROR if _publishes(context, table) else dg.AssetCheckSeverity.WARN
         selected = {key.name for key in context.selected_asset_check_keys}
         results = [*(_of_outcome(o, gate) for o in outcomes), _of_quality(gate, outcomes, severity)]
@@ -59,7 +59,8 @@ def candidate_checks(table: MonitoredTable) -> dg.AssetChecksDefinition:
 def outcomes_now(desk: Desk, partition: str, *, ask_again: bool) -> tuple[Outcome, ...]:
     """The outcomes to show. Asking the expectations about the candidate is recorded, and then policy may answer.
 
-    Bytes that were asked about before are not asked about again unless `ask_again` (the declaration may be newer). A held partition has no candidate: its outcomes are those of the landed bytes, and there is nothing to decide.
+    Bytes that were asked about before are not asked about again unless `ask_again` (the declaration may be newer).
+    A held partition has no candidate: its outcomes are those of the landed bytes, and there is nothing to decide.
     """
     plan = desk.read(partition, "plan", Plan)
     if plan.hold:
@@ -156,14 +157,13 @@ def review_job(table: MonitoredTable) -> dg.JobDefinition:
                 source=f"launchpad:{context.run_id}",
             )
             gate, ui_url = desk.gate(context.partition_key), desk.settings.ui_url
-        context.log_event(evaluation_of(gate, table, context.instance, ui_url))
+        shown = evaluation_of(gate, table, context.instance, ui_url)
+        context.log_event(shown)  # type: ignore[arg-type]  # Dagster takes it; its annotation forgets it
 
     @dg.job(
         name=keys.review_job(table),
         description="Approve or reject what waits: choose the partition, read the plan, fill in the decision.",
-        config=dg.PartitionedConfig(
-            partitions_def=keys.partitions_of(table), run_config_for_partition_key_fn=prefill
-        ),
+        config=dg.PartitionedConfig(partitions_def=keys.partitions_of(table), run_config_for_partition_key_fn=prefill),
     )
     def job() -> None:
         decide_op()
@@ -214,9 +214,7 @@ def _of_outcome(outcome: Outcome, gate: Gate) -> dg.AssetCheckResult:
     )
 
 
-def _of_quality(
-    gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetCheckSeverity
-) -> dg.AssetCheckResult:
+def _of_quality(gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     failures = [o for o in outcomes if o.severity == "gate" and not o.passed]
     passed = gate.status not in ("no_plan", "held", "unvalidated", "failed")
     sentence = f"{len(outcomes)} expectations asked about the exact bytes; those that gate hold"

@@ -33,7 +33,6 @@ def publish_job(table: MonitoredTable) -> dg.UnresolvedAssetJobDefinition:
 
 def nightly_schedule(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The nightly schedule: at the declared cron, in the table's time zone, for the last complete partition."""
-    partitions = keys.partitions_of(table)
 
     @dg.schedule(
         name=f"{table.name}_nightly_schedule",
@@ -43,9 +42,9 @@ def nightly_schedule(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        partition = partitions.get_last_partition_key(current_time=context.scheduled_execution_time)
-        if partition is None:
+        complete = keys.complete_partitions(table, context.scheduled_execution_time)
+        if not complete:
             return dg.SkipReason(f"no partition is complete yet; the first one is {table.partitions.start}")
-        return dg.RunRequest(run_key=f"nightly:{partition}", partition_key=partition)
+        return dg.RunRequest(run_key=f"nightly:{complete[-1]}", partition_key=complete[-1])
 
     return schedule

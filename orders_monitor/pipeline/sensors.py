@@ -1,7 +1,5 @@
 """sensors: `schema_drift` watches the upstream's schema; `decisions` launches the publication that was decided."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -32,13 +30,13 @@ def source_asset(table: MonitoredTable) -> dg.AssetSpec:
     return dg.AssetSpec(
         keys.source(table),
         group_name=table.name,
-        kinds={table.source.kind} - {"simulator"},
+        kinds={str(table.source.kind)},
         description="The upstream, as the schema_drift sensor sees it. Somebody else writes it.",
     )
 
 
 def schema_drift_check(table: MonitoredTable) -> dg.AssetChecksDefinition:
-    """The check `schema_drift` on `<table>/source`: the upstream's schema now, against the contract. Reads metadata only."""
+    """The check `schema_drift` on `<table>/source`: the upstream's schema now against the contract, from metadata."""
 
     @dg.asset_check(asset=keys.source(table), name=keys.SCHEMA_DRIFT, description="The upstream keeps the contract.")
     def schema_drift() -> dg.AssetCheckResult:
@@ -164,7 +162,8 @@ def decisions_sensor(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition
 
 def _newest_partition(table: MonitoredTable) -> str | None:
     """The last complete partition. A sensor lives by the clock; no stage does."""
-    return keys.partitions_of(table).get_last_partition_key(current_time=datetime.now(UTC))
+    complete = keys.complete_partitions(table, datetime.now(UTC))
+    return complete[-1] if complete else None
 
 
 def _breaking(contract: Contract, changes: tuple[Change, ...]) -> bool:

@@ -1,0 +1,114 @@
+"""investigation: the agent explains what is not clean; a clean partition costs no token."""
+
+import dagster as dg
+
+from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.releases import load_release
+from orders_monitor.adapters.stand_in import StandIn
+from orders_monitor.agent.briefing import Briefing, MetricHistory
+from orders_monitor.agent.loop import investigate
+from orders_monitor.agent.model import Model
+from orders_monitor.core.budget import RunScope
+from orders_monitor.core.errors import SettingsInvalid
+from orders_monitor.core.investigation import Investigation, Spend
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.release import Release
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.quality import published_history
+from orders_monitor.pipeline.resources import Desk, Stores
+
+STAND_IN = "stand-in"
+NOT_ASKED = "none"
+
+
+def investigation_asset(table: MonitoredTable) -> dg.AssetsDefinition:
+    """The asset `<table>/investigation`."""
+
+    @dg.asset(
+        key=keys.stage(table, "investigation"),
+        partitions_def=keys.partitions_of(table),
+        deps=[keys.stage(table, "quality")],
+        group_name=table.name,
+        kinds={"anthropic"},
+    )
+    def investigation(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[None]:
+        """What the agent claims and proposes, with the evidence it cites, and what it cost against its budget."""
+        with stores.at(context, table) as desk:
+            found = explain(desk, context.partition_key, retry=context.retry_number)
+        context.instance.add_run_tags(context.run.run_id, metadata.run_tags_of(found))
+        return dg.MaterializeResult(metadata=metadata.of_investigation(found))
+
+    return investigation
+
+
+def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
+    """Ask the agent about a partition that is not clean. Its release must be readable on a clean night too."""
+    quality = desk.read(partition, "quality", Quality)
+    release = load_release(desk.settings.prompts, desk.table.agent)
+    if quality.is_clean:
+        found = not_asked(desk.table, quality, release)
+    else:
+        run = RunScope(
+            run_id=desk.run_id,
+            table=desk.table.name,
+            partition=partition,
+            team=desk.table.owners.team,
+            retry=retry,
+        )
+        found = investigate(brief(desk, partition, quality), model=model_of(desk, release, run), release=release)
+    desk.record(partition, "investigation", found)
+    return found
+
+
+def not_asked(table: MonitoredTable, quality: Quality, release: Release) -> Investigation:
+    """The investigation of a clean partition: no token."""
+    return Investigation(
+        landed_digest=quality.landed_digest,
+        ending="not_called",
+        why="every signal is clean, so the agent was not asked",
+        release=release.label,
+        model=NOT_ASKED,
+        spend=Spend(budget_tokens=table.budget.run_tokens, budget_micro_usd=table.budget.run_micro_usd),
+    )
+
+
+def model_of(desk: Desk, release: Release, run: RunScope) -> Model:
+    """The model that the settings choose; never guessed from the presence of a key. Raises SettingsInvalid."""
+    settings, limits = desk.settings, desk.table.budget
+    if settings.model == STAND_IN:
+        return open_model(
+            release,
+            api_key=STAND_IN,
+            transport=StandIn(),
+            ledger=desk.journal,
+            run=run,
+            limits=limits,
+            recorded_as=STAND_IN,
+        )
+    if settings.api_key is None:
+        raise SettingsInvalid(
+            variable="ANTHROPIC_API_KEY", why="ORDERS_MONITOR_MODEL is release, and that model needs a key"
+        )
+    return open_model(release, api_key=settings.api_key, transport=None, ledger=desk.journal, run=run, limits=limits)
+
+
+def brief(desk: Desk, partition: str, quality: Quality) -> Briefing:
+    """The case file: what code found out, and how the metrics were on earlier published partitions."""
+    history = published_history(desk, partition)
+    return Briefing(
+        table=desk.table.name,
+        partition=partition,
+        contract=desk.table.contract,
+        quality=quality,
+        profile=desk.read(partition, "profile", Profile),
+        expectations=desk.table.expectations,
+        history=(
+            MetricHistory(metric="rows", points=tuple((day, float(profile.rows)) for day, profile in history)),
+            MetricHistory(
+                metric="duplicate_rows",
+                points=tuple((day, float(profile.duplicate_rows)) for day, profile in history),
+            ),
+        ),
+    )
