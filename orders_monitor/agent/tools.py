@@ -176,7 +176,10 @@ def _metric_history(briefing: Briefing, asked: MetricAsked) -> Answer:
     return Answer(
         "points",
         [{"partition": partition, "value": value} for partition, value in latest_first],
-        {"metric": asked.metric, "baseline": None if baseline is None else baseline.model_dump(mode="json")},
+        {
+            "metric": _cell(asked.metric),
+            "baseline": None if baseline is None else baseline.model_dump(mode="json", exclude={"metric"}),
+        },
     )
 
 
