@@ -68,8 +68,9 @@ def published_history(desk: Desk, partition: str) -> tuple[tuple[str, Profile], 
     What was held or rejected is not in it, and a repaired column is in it as repaired: a baseline learns from what
     readers were given.
     """
+    days_max = desk.table.tolerances.days_max  # the kind is recorded by publications only, so all of it is published
     events = desk.journal.history(
-        desk.table.name, "published_profile", before=partition, days_max=desk.table.tolerances.days_max
+        desk.table.name, "published_profile", before=partition, days_max=days_max, published_only=False
     )
     return tuple((event.partition, Profile.model_validate(event.body)) for event in events)
 

@@ -1,37 +1,38 @@
 """schedule: the nightly job of the last complete partition. The partition key is the only clock that a stage sees."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (  # what define_asset_job returns, not exported
+    UnresolvedAssetJobDefinition,
+)
 
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
 
 
-def nightly_job(table: MonitoredTable) -> dg.UnresolvedAssetJobDefinition:
+def nightly_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
     """Everything up to the candidate and its checks. Publication is never in it: a decision launches that."""
     stages = dg.AssetSelection.assets(*(keys.stage(table, name) for name in keys.STAGES))
     return dg.define_asset_job(
         keys.nightly_job(table),
         selection=stages,
-        partitions_def=keys.partitions_of(table),
         description="landed to candidate and its checks, for one partition; also the job to backfill.",
         tags={"orders_monitor/table": table.name, "orders_monitor/team": table.owners.team},
     )
 
 
-def publish_job(table: MonitoredTable) -> dg.UnresolvedAssetJobDefinition:
+def publish_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
     """The publication and the two checks that block it."""
     candidate = keys.stage(table, "candidate")
     blocking = (dg.AssetCheckKey(candidate, name) for name in (keys.QUALITY_GATE, keys.HUMAN_REVIEW))
     return dg.define_asset_job(
         keys.publish_job(table),
         selection=dg.AssetSelection.assets(keys.published(table)) | dg.AssetSelection.checks(*blocking),
-        partitions_def=keys.partitions_of(table),
         description="Publish one decided partition. Without a decision it is refused.",
         tags={"orders_monitor/table": table.name, "orders_monitor/team": table.owners.team},
     )
 
 
-def nightly_schedule(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def nightly_schedule(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The nightly schedule: at the declared cron, in the table's time zone, for the last complete partition."""
 
     @dg.schedule(

@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (  # what define_asset_job returns, not exported
+    UnresolvedAssetJobDefinition,
+)
 
 from orders_monitor.core import drift
 from orders_monitor.core.contract import Contract
@@ -56,7 +59,7 @@ def schema_drift_check(table: MonitoredTable) -> dg.AssetChecksDefinition:
     return schema_drift
 
 
-def schema_drift_sensor(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def schema_drift_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     """One observation, one check evaluation and one run for each change of the upstream's schema.
 
     The first tick is the baseline. The run key carries the number of the change, so that A to B to A is two changes.
@@ -123,7 +126,7 @@ def _changed(table: MonitoredTable, known: DriftCursor, seen: Schema, partition:
     )
 
 
-def decisions_sensor(table: MonitoredTable, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def decisions_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     """Launches the publication of exactly the partition that a person or the policy approved."""
 
     @dg.sensor(

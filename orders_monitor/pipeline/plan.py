@@ -1,0 +1,65 @@
+"""plan: the typed actions whose evidence holds. What was proposed and does not hold is dropped, and said."""
+
+import dagster as dg
+
+from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.plan import CastColumn, Hold, Plan, RenameColumn
+from orders_monitor.core.planning import build
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.resources import Desk, Stores
+
+
+def plan_asset(table: MonitoredTable) -> dg.AssetsDefinition:
+    """The asset `<table>/plan`."""
+
+    @dg.asset(
+        key=keys.stage(table, "plan"),
+        partitions_def=keys.partitions_of(table),
+        deps=[keys.stage(table, "investigation")],
+        group_name=table.name,
+    )
+    def plan(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[None]:
+        """What is to be done with the landed rows: typed actions, each citing the evidence that asks for it."""
+        with stores.at(context, table) as desk:
+            made, dropped = draw_up(desk, context.partition_key)
+            quality = desk.read(context.partition_key, "quality", Quality)
+        return dg.MaterializeResult(
+            metadata=metadata.of_plan(made, quality, dropped), data_version=dg.DataVersion(made.digest)
+        )
+
+    return plan
+
+
+def draw_up(desk: Desk, partition: str) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of a partition, and what of the proposal was dropped and why."""
+    landing = desk.read(partition, "landed", Landing)
+    plan, accepted = build(
+        landing,
+        desk.read(partition, "quality", Quality),
+        desk.read(partition, "investigation", Investigation),
+        contract=desk.table.contract,
+        expectations=desk.table.expectations,
+        policy=desk.table.policy,
+    )
+    lossy = _lossy_cast(desk, landing, plan)
+    if lossy is not None:
+        plan = plan.model_copy(update={"actions": (lossy,), "unexplained": ()})
+    desk.record(partition, "plan", plan)
+    dropped = () if accepted is None else accepted.dropped
+    return plan, tuple(f"{metadata.sentence_of_action(d.action)}: {d.why}" for d in dropped)
+
+
+def _lossy_cast(desk: Desk, landing: Landing, plan: Plan) -> Hold | None:
+    """A cast that would lose a value is no repair: the partition is held, and the source asked."""
+    landed_names = {action.to: action.column for action in plan.actions if isinstance(action, RenameColumn)}
+    for action in plan.actions:
+        if isinstance(action, CastColumn):
+            column = landed_names.get(action.column, action.column)
+            lost = desk.engine.castable(desk.lake.path(landing.path), column, action.type)
+            if lost:
+                why = f"{lost:,} values of {action.column} cannot become {action.type}"
+                return Hold(why=why, evidence=action.evidence)
+    return None
