@@ -7,8 +7,9 @@ from orders_monitor.agent.briefing import Briefing, MetricHistory
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Expectation, Outcome
+from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import ColumnProfile, Profile
-from orders_monitor.core.quality import Anomaly, Baseline, Quality, Signal
+from orders_monitor.core.quality import Anomaly, Baseline, assemble
 from orders_monitor.core.release import Release
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
@@ -82,42 +83,36 @@ def briefing(
     problem: str | None = None,
     columns: tuple[ColumnProfile, ...] = (),
 ) -> Briefing:
-    """A case with the signals that these finds make, ids as the quality stage writes them."""
-    landing = [] if problem is None else [_signal("landing", "landing", "gate", problem)]
-    drift = [
-        _signal(
-            f"drift:{c.kind}:{getattr(c, 'column', '')}".rstrip(":"),
-            "drift",
-            "info" if c.kind in CONTRACT.tolerate else "gate",
-            f"{c.kind}",
-        )
-        for c in changes
-    ]
-    broken = [_signal(f"expectation:{o.check_name}", "expectation", o.severity, o.sentence) for o in outcomes]
-    unusual = [_signal(f"anomaly:{a.metric}", "anomaly", "warn", a.sentence) for a in anomalies]
-    quality = Quality(
-        landed_digest="d" * 64,
-        problem=problem,
+    """A case as the quality stage puts it together from these finds."""
+    profile = Profile(rows=rows, duplicate_rows=duplicate_rows, columns=columns)
+    landing = Landing(
+        table="orders_daily",
+        partition="2026-11-19",
+        path="landed.parquet",
+        digest="d" * 64,
         rows=rows,
+        landed_schema=CONTRACT.promised_schema,
+        problem=problem,
+    )
+    quality = assemble(
+        landing,
+        contract=CONTRACT,
+        expectations=EXPECTATIONS,
+        profile=profile,
         changes=changes,
         outcomes=outcomes,
-        baselines=tuple(
+        baselines=[
             Baseline(metric=a.metric, observed=a.observed, expected=a.expected, low=a.low, high=a.high, days=a.days)
             for a in anomalies
-        ),
+        ],
         anomalies=anomalies,
-        signals=(*landing, *drift, *broken, *unusual),
     )
     return Briefing(
         table="orders_daily",
         partition="2026-11-19",
         contract=CONTRACT,
         quality=quality,
-        profile=Profile(rows=rows, duplicate_rows=duplicate_rows, columns=columns),
+        profile=profile,
         expectations=EXPECTATIONS,
         history=(MetricHistory(metric="rows", points=(("2026-11-17", 98.0), ("2026-11-18", 101.0))),),
     )
-
-
-def _signal(evidence: str, kind: str, severity: str, sentence: str) -> Signal:
-    return Signal.model_validate({"id": evidence, "kind": kind, "severity": severity, "sentence": sentence})

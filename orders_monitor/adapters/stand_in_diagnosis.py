@@ -1,7 +1,7 @@
 """The stand-in's mind: what to ask next, and what the tools' answers mean. It knows the conversation, nothing else.
 
 Causes come before symptoms: a renamed column also fails the expectations of its old name, rows that came twice also
-raise the volume. What no cause explains is put before a person, never repaired.
+raise the volume; `explained_by` says which is which. What no cause explains is put before a person, never repaired.
 """
 
 import json
@@ -45,6 +45,10 @@ class _Case:
     findings: list[Json] = field(default_factory=list)
     holds: list[tuple[str, list[str]]] = field(default_factory=list)
     explained: set[str] = field(default_factory=set)
+
+    def with_consequences(self, evidence: str) -> list[str]:
+        """The cause and every signal that is only its consequence."""
+        return [evidence, *(i for i, signal in self.signals.items() if signal["explained_by"] == evidence)]
 
     def known(self, ids: Sequence[str]) -> list[str]:
         """Those of the ids that are signals of this partition, once each."""
@@ -101,10 +105,10 @@ def _questions(heard: Sequence[_Heard]) -> list[tuple[str, Json]]:
     if not heard:
         return list(_FIRST_QUESTIONS)
     case = _case(heard)
-    metrics = [i.removeprefix("anomaly:") for i, s in case.signals.items() if s["kind"] == "anomaly"]
+    unusual = {i.removeprefix("anomaly:"): s for i, s in case.signals.items() if s["kind"] == "anomaly"}
+    metrics = [metric for metric, signal in unusual.items() if signal["explained_by"] is None]
     questions: list[tuple[str, Json]] = [("metric_history", {"metric": m}) for m in metrics[:METRICS_ASKED_MAX]]
-    uniqueness_failed = any("unique" in o["type"] for o in case.outcomes)
-    if uniqueness_failed or {"rows", "duplicate_rows"} & set(metrics):
+    if "duplicate_rows" in unusual or any("unique" in o["type"] for o in case.outcomes):
         questions.append(("profile", {"columns": []}))
     return questions
 
@@ -121,7 +125,7 @@ def _case(heard: Sequence[_Heard]) -> _Case:
         outcomes=[o for o in answers.get("expectation_outcomes", [{}])[0].get("outcomes", ()) if not o["passed"]],
         rows=signals.get("rows", 0),
         duplicate_rows=profile.get("duplicate_rows", 0),
-        baselines={a["metric"]: a["baseline"] for a in answers.get("metric_history", ()) if a.get("baseline")},
+        baselines={f"anomaly:{a['metric']}": a["baseline"] for a in answers.get("metric_history", ()) if a},
     )
     unread = sum(a.get("left_out", 0) for name, _ in _FIRST_QUESTIONS for a in answers.get(name, ()))
     if unread:
@@ -159,53 +163,34 @@ def _landing(case: _Case) -> None:
 
 
 def _change(case: _Case, item: Json) -> None:
-    change, evidence = item["change"], list(item["evidence"])
-    column = change.get("column")
-    symptoms = [*evidence, *_symptoms(case, column)]
+    change, column = item["change"], item["change"].get("column")
+    evidence = case.with_consequences(item["evidence"])
     match change["kind"]:
         case "renamed":
             action = {"kind": "rename_column", "column": change["now"], "to": column}
-            case.repair(f"{column} came under the name {change['now']}", action, symptoms)
+            case.repair(f"{column} came under the name {change['now']}", action, evidence)
         case "type_changed" | "narrowed" | "widened":
             action = {"kind": "cast_column", "column": column, "type": item["contract_type"]}
-            case.repair(f"{column} came as {change['now']} instead of {item['contract_type']}", action, symptoms)
+            case.repair(f"{column} came as {change['now']} instead of {item['contract_type']}", action, evidence)
         case "unit_changed":
             action = {"kind": "scale_column", "column": column, "divide_by": change["factor"]}
-            case.repair(f"{column} is {change['factor']} times what it was", action, symptoms)
+            case.repair(f"{column} is {change['factor']} times what it was", action, evidence)
         case "added":
             action = {"kind": "accept_change", "column": column}
             case.repair(f"the source has a new column {column}", action, evidence)
         case "removed":
-            case.hold(f"the promised column {column} did not come", symptoms)
-
-
-def _symptoms(case: _Case, column: str | None) -> list[str]:
-    """Failed expectations and anomalies of the column that changed; the candidate is asked again after the repair."""
-    if column is None:
-        return []
-    return [f"anomaly:null_share:{column}", *(o["evidence"] for o in case.outcomes if _concerns(o, column))]
-
-
-def _concerns(outcome: Json, column: str) -> bool:
-    return bool(outcome["column"] == column or (outcome["column"] is None and column in outcome["evidence"]))
+            case.hold(f"the promised column {column} did not come", evidence)
 
 
 def _duplicates(case: _Case) -> None:
-    unique = [o["evidence"] for o in case.outcomes if "unique" in o["type"]]
-    signs = case.known(["anomaly:duplicate_rows", *unique])
-    if not signs or case.duplicate_rows == 0:
+    """Rows that came twice; a key that failed to be unique although no row did is not that."""
+    if case.duplicate_rows == 0:
         return
-    if _explains_volume(case):
-        signs += ["anomaly:rows", *(o["evidence"] for o in case.outcomes if "table_row_count" in o["type"])]
-    case.repair(f"{case.duplicate_rows} rows came twice, equal in every column", {"kind": "drop_duplicates"}, signs)
-
-
-def _explains_volume(case: _Case) -> bool:
-    """Whether the volume is usual again without the duplicates."""
-    baseline = case.baselines.get("rows")
-    if baseline is None or baseline["low"] is None or baseline["high"] is None:
-        return False
-    return bool(baseline["low"] <= case.rows - case.duplicate_rows <= baseline["high"] < case.rows)
+    unique = [o["evidence"] for o in case.outcomes if o["type"].endswith("_unique")]
+    evidence = case.known([*case.with_consequences("anomaly:duplicate_rows"), *unique])
+    if evidence:
+        claim = f"{case.duplicate_rows} rows came twice, equal in every column"
+        case.repair(claim, {"kind": "drop_duplicates"}, evidence)
 
 
 def _broken_expectations(case: _Case) -> None:
@@ -219,18 +204,21 @@ def _broken_expectations(case: _Case) -> None:
         return
     for outcome in few:
         claim = f"{outcome['unexpected']} of {outcome['rows']} rows break {outcome['evidence']}"
-        case.repair(claim, {"kind": "quarantine_rows", "where": outcome["predicate"]}, _with_nulls(outcome))
+        case.repair(
+            claim,
+            {"kind": "quarantine_rows", "where": outcome["predicate"]},
+            case.with_consequences(outcome["evidence"]),
+        )
     for outcome in (o for o in failed if o not in few and o["severity"] == "gate"):  # a warning goes to a person
-        case.hold(f"{outcome['evidence']} failed and its rows cannot be set aside", _with_nulls(outcome))
-
-
-def _with_nulls(outcome: Json) -> list[str]:
-    """The expectation, and the unusual share of nulls that is the same rows."""
-    nulls = outcome["predicate"] is not None and outcome["predicate"]["kind"] == "is_null"
-    return [outcome["evidence"], *([f"anomaly:null_share:{outcome['column']}"] if nulls else [])]
+        case.hold(
+            f"{outcome['evidence']} failed and its rows cannot be set aside",
+            case.with_consequences(outcome["evidence"]),
+        )
 
 
 def _unexplained(case: _Case) -> None:
     for evidence, signal in case.signals.items():
         if signal["severity"] != "info" and evidence not in case.explained:
-            case.put_before_a_person(f"nothing explains {evidence}: a person must judge", evidence)
+            usual = case.baselines.get(evidence)
+            how = "" if usual is None else f" ({usual['observed']:,g}, usually {usual['low']:,g} to {usual['high']:,g})"
+            case.put_before_a_person(f"nothing explains {evidence}{how}: a person must judge", evidence)

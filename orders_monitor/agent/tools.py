@@ -13,7 +13,7 @@ from orders_monitor.core.errors import ToolRefused
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.predicate import violated_by
 from orders_monitor.core.profile import ColumnProfile
-from orders_monitor.core.quality import Signal
+from orders_monitor.core.quality import Signal, drift_id, expectation_id
 from orders_monitor.core.release import Release
 from orders_monitor.core.value import Value, canonical_json
 
@@ -71,10 +71,16 @@ def _signals(briefing: Briefing, _: Nothing) -> Answer:
 
 
 def _signal(briefing: Briefing, signal: Signal) -> dict[str, Any]:
-    outcome = next((o for o in briefing.quality.outcomes if f"expectation:{o.check_name}" == signal.id), None)
+    outcome = next((o for o in briefing.quality.outcomes if expectation_id(o.check_name) == signal.id), None)
     # The sentence of a failed expectation quotes a sample; only our own masking decides what of it leaves.
     sentence = signal.sentence if outcome is None else _masked(briefing, outcome).sentence
-    return {"id": signal.id, "kind": signal.kind, "severity": signal.severity, "sentence": _text(sentence)}
+    return {
+        "id": signal.id,
+        "kind": signal.kind,
+        "severity": signal.severity,
+        "sentence": _text(sentence),
+        "explained_by": signal.explained_by,
+    }
 
 
 def _contract_diff(briefing: Briefing, _: Nothing) -> Answer:
@@ -84,7 +90,7 @@ def _contract_diff(briefing: Briefing, _: Nothing) -> Answer:
         promised = None if column is None else briefing.contract.column(column)
         items.append(
             {
-                "evidence": _drift_ids(briefing, change.kind, column),
+                "evidence": drift_id(change),
                 "change": change.model_dump(mode="json"),
                 "contract_type": None if promised is None else promised.type,
                 "contract_unit": None if promised is None else promised.unit,
@@ -92,11 +98,6 @@ def _contract_diff(briefing: Briefing, _: Nothing) -> Answer:
             }
         )
     return Answer("changes", items, {"contract_columns": len(briefing.contract.columns)})
-
-
-def _drift_ids(briefing: Briefing, kind: str, column: str | None) -> list[str]:
-    wanted = f"drift:{kind}" if column is None else f"drift:{kind}:{column}"
-    return [s.id for s in briefing.quality.signals if s.id == wanted or (column is None and s.id.startswith(wanted))]
 
 
 def _expectation_outcomes(briefing: Briefing, asked: OutcomesAsked) -> Answer:
@@ -113,7 +114,7 @@ def _outcome(briefing: Briefing, outcome: Outcome) -> dict[str, Any]:
     declared = next((e for e in briefing.expectations if e.check_name == outcome.check_name), None)
     predicate = None if declared is None or outcome.passed else violated_by(declared)
     return {
-        "evidence": f"expectation:{outcome.check_name}",
+        "evidence": expectation_id(outcome.check_name),
         "type": outcome.type,
         "column": outcome.column,
         "severity": outcome.severity,

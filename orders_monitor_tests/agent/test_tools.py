@@ -34,8 +34,20 @@ def test_signals_come_with_the_serious_ones_first():
         "rows": 100,
         "landing_problem": None,
         "signals": [
-            {"id": "anomaly:rows", "kind": "anomaly", "severity": "warn", "sentence": "rows is unusual"},
-            {"id": "drift:added:gift", "kind": "drift", "severity": "info", "sentence": "added"},
+            {
+                "id": "anomaly:rows",
+                "kind": "anomaly",
+                "severity": "gate",
+                "sentence": "rows is unusual",
+                "explained_by": None,
+            },
+            {
+                "id": "drift:added:gift",
+                "kind": "drift",
+                "severity": "info",
+                "sentence": "column 'gift' (BOOLEAN) came and is not in the contract",
+                "explained_by": None,
+            },
         ],
         "left_out": 0,
     }
@@ -50,7 +62,7 @@ def test_a_change_comes_with_its_evidence_and_the_contracts_type():
         "contract_columns": 4,
         "changes": [
             {
-                "evidence": ["drift:renamed:amount"],
+                "evidence": "drift:renamed:amount",
                 "change": {"kind": "renamed", "column": "amount", "now": "total", "score": 0.97},
                 "contract_type": "DECIMAL(12,2)",
                 "contract_unit": "EUR",
