@@ -79,8 +79,7 @@ class Lake:
 
     def path(self, relative: str) -> Path:
         """The file of a recorded path. Refuses (StoreUnavailable) one that leads out of the lake."""
-        found = (self._root / relative).resolve()
-        if not found.is_relative_to(self._root.resolve()) or "\0" in relative:
+        if "\0" in relative or not (self._root / relative).resolve().is_relative_to(self._root.resolve()):
             raise StoreUnavailable(store="lake", why=f"{relative!r} leads out of it")
         return self._root / relative
 

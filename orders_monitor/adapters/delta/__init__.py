@@ -6,22 +6,20 @@ publication, also one at the same moment in another process, is recognised by De
 """
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orders_monitor.adapters.delta.schema import PARTITION_COLUMN, fitting, schema_of
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.review import Publication
 from orders_monitor.core.value import Value
 
 if TYPE_CHECKING:
-    # 100 ms that a process which publishes nothing does not pay.
+    # Heavy: a process that publishes nothing does not pay for it.
     from deltalake import DeltaTable, Schema
-
-PARTITION_COLUMN = "partition_date"
 
 _NUMBER = "orders_monitor.publication"
 _PARTITION = "orders_monitor.partition"
@@ -29,25 +27,6 @@ _DIGEST = "orders_monitor.digest"
 _ATTEMPTS = 5
 _RETRIES = 50
 _HISTORY_FIRST = 50
-_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
-_DELTA_TYPES: Mapping[str, str] = {
-    "BOOLEAN": "boolean",
-    "TINYINT": "byte",
-    "SMALLINT": "short",
-    "INTEGER": "integer",
-    "INT": "integer",
-    "BIGINT": "long",
-    "FLOAT": "float",
-    "REAL": "float",
-    "DOUBLE": "double",
-    "VARCHAR": "string",
-    "TEXT": "string",
-    "BLOB": "binary",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp_ntz",
-    "TIMESTAMP WITH TIME ZONE": "timestamp",
-    "TIMESTAMPTZ": "timestamp",
-}
 
 
 class Version(Value):
@@ -77,7 +56,7 @@ class DeltaPublisher:
         from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415 - heavy, and only publishing needs it
 
         self._require_file(publication)
-        schema = _schema(contract)
+        schema = schema_of(contract)
         try:
             for _ in range(_ATTEMPTS):
                 table = self._created(publication.table, schema)
@@ -121,12 +100,12 @@ class DeltaPublisher:
         return DeltaTable(folder) if DeltaTable.is_deltatable(folder) else None
 
     def _created(self, table: str, schema: "Schema") -> "DeltaTable":
-        from deltalake import DeltaTable  # noqa: PLC0415 - heavy, and only publishing needs it
+        from deltalake import CommitProperties, DeltaTable  # noqa: PLC0415 - heavy, and only publishing needs it
         from deltalake.exceptions import DeltaError  # noqa: PLC0415 - heavy, and only publishing needs it
 
         opened = self._opened(table)
         if opened is not None:
-            return _fitting(opened, table, schema)
+            return fitting(opened, table, schema)
         try:
             return DeltaTable.create(
                 str(self._root / table),
@@ -134,12 +113,14 @@ class DeltaPublisher:
                 partition_by=[PARTITION_COLUMN],
                 # The log is the proof of what was published when: it is not tidied away after 30 days.
                 configuration={"delta.logRetentionDuration": "interval 36500 days"},
+                # A second creation at the same moment fails here; retried, it would become version 1.
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:
             opened = self._opened(table)
             if opened is None:
                 raise
-            return _fitting(opened, table, schema)
+            return fitting(opened, table, schema)
 
     def _write(
         self, table: "DeltaTable", publication: Publication, schema: "Schema", metadata: Mapping[str, str]
@@ -171,9 +152,7 @@ class DeltaPublisher:
         )
 
     def _is_current(self, table: "DeltaTable", publication: Publication) -> bool:
-        return [self._root / publication.path] == [
-            Path(uri) for uri in table.file_uris([(PARTITION_COLUMN, "=", publication.partition)])
-        ]
+        return self._root / publication.path in {Path(uri) for uri in table.file_uris()}
 
     def _found(self, publication: Publication) -> int:
         version = self.committed(publication)
@@ -243,44 +222,6 @@ def _marks(publication: Publication) -> dict[str, str]:
         _NUMBER: str(publication.number),
         _DIGEST: publication.digest,
     }
-
-
-def _schema(contract: Contract) -> "Schema":
-    from deltalake import Field, Schema  # noqa: PLC0415 - heavy, and only publishing needs it
-    from deltalake.schema import PrimitiveType  # noqa: PLC0415 - heavy, and only publishing needs it
-
-    if any(column.name.lower() == PARTITION_COLUMN for column in contract.columns):
-        raise StoreUnavailable(
-            store="published table", why=f"a column is called {PARTITION_COLUMN!r}, which names the partition"
-        )
-    # Nullable whatever the contract says: the gate judges nulls, and a person may let some through.
-    fields = [Field(column.name, PrimitiveType(_delta_type(column.name, column.type))) for column in contract.columns]
-    return Schema([*fields, Field(PARTITION_COLUMN, PrimitiveType("date"))])
-
-
-def _delta_type(column: str, type_name: str) -> str:
-    size = _DECIMAL.fullmatch(type_name.upper())
-    if size is not None:
-        return f"decimal({size[1]},{size[2]})"
-    known = _DELTA_TYPES.get(type_name.upper())
-    if known is None:
-        raise StoreUnavailable(
-            store="published table", why=f"column {column!r} is a {type_name}, which a Delta table does not have"
-        )
-    return known
-
-
-def _fitting(table: "DeltaTable", name: str, schema: "Schema") -> "DeltaTable":
-    """The table, if the files it has can be read with the new schema: columns may come and go, types may not change."""
-    promised = {field.name: field.type for field in schema.fields}
-    for field in table.schema().fields:
-        if field.name in promised and promised[field.name] != field.type:
-            raise StoreUnavailable(
-                store=f"table {name}",
-                why=f"column {field.name!r} is {field.type} in the published files and would become "
-                f"{promised[field.name]}; give the changed table another name",
-            )
-    return table
 
 
 def _version(entry: Mapping[str, Any]) -> Version:
