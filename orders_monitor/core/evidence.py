@@ -4,7 +4,7 @@ A proposal is a suggestion of where to look. Nothing in it is believed: an actio
 it cites, found by code, support it on that column with that value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from orders_monitor.core.contract import Contract
@@ -81,12 +81,17 @@ def accept(
             kept[deed] = _with_known_evidence(action, quality)
         else:
             dropped.append(Dropped(action=action, why=why))
-    actions = sorted(kept.values(), key=lambda action: ORDER.index(action.kind))
+    actions = in_order(kept.values())
     return Accepted(
-        actions=tuple(actions),
+        actions=actions,
         dropped=tuple(dropped),
         unexplained=unexplained(actions, quality, contract, expectations),
     )
+
+
+def in_order(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """The actions in the one order in which they are done, so that a plan's digest does not follow the proposal's."""
+    return tuple(sorted(actions, key=lambda action: (ORDER.index(action.kind), action.model_dump_json())))
 
 
 def refusal(action: Action, quality: Quality, contract: Contract, expectations: Sequence[Expectation]) -> str | None:

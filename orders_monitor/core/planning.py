@@ -99,7 +99,7 @@ def accepted_plan(
     proposed = accepted.actions or (PublishAsIs(),)
     hold = next((action for action in proposed if isinstance(action, Hold)), None)
     missing = [a for a in _tolerated(quality, contract) if not any(_same_deed(a, other) for other in proposed)]
-    actions = tuple(sorted((*proposed, *missing), key=lambda action: evidence.ORDER.index(action.kind)))
+    actions = evidence.in_order((*proposed, *missing))
     hold = (
         _unavoidable_hold(landing, quality, actions) or hold or _too_many_rows(quality, actions, expectations, policy)
     )

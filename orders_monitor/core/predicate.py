@@ -60,8 +60,9 @@ def violated_by(expectation: Expectation) -> Predicate | None:
     match expectation.type:
         case "expect_column_values_to_not_be_null":
             return IsNull(column=column)
-        case "expect_column_values_to_be_in_set" if kwargs.get("value_set"):
-            return NotIn(column=column, values=tuple(str(v) for v in kwargs["value_set"] if v is not None))
+        case "expect_column_values_to_be_in_set":
+            values = tuple(str(value) for value in kwargs.get("value_set") or () if value is not None)
+            return NotIn(column=column, values=values) if values else None
         case "expect_column_values_to_be_between":
             minimum, maximum = _text(kwargs.get("min_value")), _text(kwargs.get("max_value"))
             bounded = minimum is not None or maximum is not None
