@@ -61,6 +61,9 @@ def opened(
 
 def schema_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Schema:
     """The columns of a Parquet file from its footer. Raises StoreUnavailable where it is not a Parquet file."""
+    if not path.is_file():
+        # Asked itself, DuckDB would take the name for a folder's, and say that folders are not allowed.
+        raise StoreUnavailable(store=f"file {path.name}", why="it is not there")
     try:
         found = connection.execute("DESCRIBE " + select("*", of=parquet(path))).fetchall()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
