@@ -21,6 +21,7 @@ from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk, Stores, open_desk, said_plainly
 
 POLICY_REVIEWER = "policy"
+AMBER = dg.AssetCheckSeverity.WARN
 CheckContext = dg.AssetCheckExecutionContext
 
 
@@ -203,12 +204,17 @@ def _publishes(context: CheckContext, table: MonitoredTable) -> bool:
     return steps is None or table.name in steps
 
 
+def _shown_as(passed: bool, severity: dg.AssetCheckSeverity) -> dg.AssetCheckSeverity:
+    """The UI paints a check's whole history in the severity of its newest result, also where that one passed."""
+    return AMBER if passed else severity
+
+
 def _of_outcome(outcome: Outcome, gate: Gate) -> dg.AssetCheckResult:
     held = " (landed bytes; the plan holds them)" if gate.status == "held" else ""
     return dg.AssetCheckResult(
         check_name=outcome.check_name,
         passed=outcome.passed,
-        severity=dg.AssetCheckSeverity.ERROR if outcome.severity == "gate" else dg.AssetCheckSeverity.WARN,
+        severity=_shown_as(outcome.passed, dg.AssetCheckSeverity.ERROR if outcome.severity == "gate" else AMBER),
         description=outcome.sentence + held,
         metadata=metadata.of_outcome(outcome),
     )
@@ -221,7 +227,7 @@ def _of_quality(gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetChe
     return dg.AssetCheckResult(
         check_name=keys.QUALITY_GATE,
         passed=passed,
-        severity=severity,
+        severity=_shown_as(passed, severity),
         description=sentence if passed else gate.sentence,
         metadata=metadata.of_quality_gate(outcomes, failures),
     )
@@ -232,7 +238,7 @@ def _of_gate(gate: Gate, severity: dg.AssetCheckSeverity, ui_url: str) -> dg.Ass
     return dg.AssetCheckResult(
         check_name=keys.HUMAN_REVIEW,
         passed=passed,
-        severity=dg.AssetCheckSeverity.ERROR if gate.status == "rejected" else severity,
+        severity=_shown_as(passed, dg.AssetCheckSeverity.ERROR if gate.status == "rejected" else severity),
         description=metadata.sentence_of(gate),
         metadata=metadata.of_gate(gate, ui_url),
     )
