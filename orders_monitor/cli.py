@@ -225,7 +225,7 @@ def _summary(desk: Desk, partitions: list[str]) -> None:
     click.echo(f"{desk.table.name}: " + ", ".join(f"{counts[word]} {word}" for word in listed))
     for g in gates:
         if g.status in ("awaiting", "stale"):
-            page = f"{desk.settings.ui_url}/assets/{desk.table.name}/candidate?partition={g.partition}"
+            page = metadata.partition_url(desk.table.name, "plan", g.partition, desk.settings.ui_url)
             click.echo(f"waits: {g.partition}  {page}")
             click.echo(f"       orders-monitor review show {g.partition}")
 

@@ -16,7 +16,8 @@ from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Action, Plan
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.quality import Quality
+from orders_monitor.core.predicate import Predicate
+from orders_monitor.core.quality import DUPLICATES, Quality, expectation_id
 from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
@@ -174,7 +175,6 @@ def run_tags_of(investigation: Investigation) -> dict[str, str]:
 
 def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metadata:
     """plan: the actions as Markdown with the rows before, why each, and what is left unexplained."""
-    failed = sum(not o.passed for o in quality.outcomes)
     lines = [
         f"# Plan for {plan.table} {plan.partition}",
         "",
@@ -182,7 +182,7 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         "|---|---|",
         *(f"| {_plain(sentence_of_action(a))} | {_plain(', '.join(a.evidence)) or '-'} |" for a in plan.actions),
         "",
-        f"**Before**: {quality.rows:,} landed rows, {len(quality.changes)} schema changes, {failed} expectations fail.",
+        *_before_and_after(plan, quality),
         "",
         *(f"- left unexplained: `{_plain(s)}`" for s in plan.unexplained),
         *(f"- proposed and dropped: {_plain(text)}" for text in dropped),
@@ -198,6 +198,31 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         ORIGIN: dg.MetadataValue.text(plan.origin),
         RELEASE: dg.MetadataValue.text(plan.release),
     }
+
+
+def _before_and_after(plan: Plan, quality: Quality) -> list[str]:
+    """What a plan does to the rows; the candidate then counts them exactly. Where it holds, nothing is after."""
+    failed = [expectation_id(o.check_name) for o in quality.outcomes if not o.passed]
+    cited = {evidence for action in plan.actions for evidence in action.evidence}
+    settled = sum(quality.cause(signal) in cited or signal in cited for signal in failed)
+    duplicates = quality.baseline(DUPLICATES)
+    dropped = any(a.kind == "drop_duplicates" for a in plan.actions)
+    aside = [a.where for a in plan.actions if a.kind == "quarantine_rows"]
+    rows = "none: held" if plan.hold else f"{quality.rows:,}"
+    if (dropped and duplicates is not None) or aside:
+        rows = f"{quality.rows:,} less " + " and ".join(
+            [
+                *([f"{duplicates.observed:,.0f} duplicates"] if dropped and duplicates is not None else []),
+                *(f"those where {sentence_of_predicate(where)}" for where in aside),
+            ]
+        )
+    return [
+        "| | before | after |",
+        "|---|---|---|",
+        f"| rows | {quality.rows:,} | {_plain(rows)} |",
+        f"| expectations that fail | {len(failed)} | {len(failed) if plan.hold else len(failed) - settled} |",
+        f"| schema changes | {len(quality.changes)} | {len(quality.changes) if plan.hold else 0} |",
+    ]
 
 
 def of_candidate(candidate: Candidate | None, plan: Plan, table: MonitoredTable) -> Metadata:
@@ -298,13 +323,34 @@ def sentence_of_action(action: Action) -> str:  # one sentence for each kind of 
         case "scale_column":
             return f"divide {action.column} by {action.divide_by}"
         case "quarantine_rows":
-            return f"set aside the rows where {action.where.column} {action.where.kind.replace('_', ' ')}"
+            return f"set aside the rows where {sentence_of_predicate(action.where)}"
         case "drop_duplicates":
             return "drop exact duplicates"
         case "accept_change":
             return f"go on without the new column {action.column}"
         case "hold":
             return f"hold: {action.why}"
+
+
+def sentence_of_predicate(where: Predicate) -> str:
+    """Which rows a predicate names, in words."""
+    match where.kind:
+        case "is_null":
+            return f"{where.column} is missing"
+        case "not_in":
+            return f"{where.column} is none of {', '.join(where.values)}"
+        case "out_of_range":
+            bounds = (("below", where.minimum), ("above", where.maximum))
+            return f"{where.column} is " + " or ".join(f"{side} {bound}" for side, bound in bounds if bound is not None)
+        case "not_matching":
+            return f"{where.column} does not match {where.regex}"
+        case "longer_than":
+            return f"{where.column} has more than {where.characters} characters"
+
+
+def partition_url(table: str, stage: str, partition: str, ui_url: str) -> str:
+    """The page of one partition of a stage."""
+    return f"{ui_url}/assets/{table}/{stage}?view=partitions&partition={partition}"
 
 
 def launchpad_url(table: str, ui_url: str) -> str:
