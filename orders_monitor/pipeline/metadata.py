@@ -15,8 +15,8 @@ from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Action, Plan
-from orders_monitor.core.profile import Profile
 from orders_monitor.core.predicate import Predicate
+from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import DUPLICATES, Quality, expectation_id
 from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
