@@ -17,7 +17,7 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Action, Plan
 from orders_monitor.core.predicate import Predicate
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.quality import DUPLICATES, Quality, expectation_id
+from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
@@ -205,17 +205,13 @@ def _before_and_after(plan: Plan, quality: Quality) -> list[str]:
     failed = [expectation_id(o.check_name) for o in quality.outcomes if not o.passed]
     cited = {evidence for action in plan.actions for evidence in action.evidence}
     settled = sum(quality.cause(signal) in cited or signal in cited for signal in failed)
-    duplicates = quality.baseline(DUPLICATES)
-    dropped = any(a.kind == "drop_duplicates" for a in plan.actions)
-    aside = [a.where for a in plan.actions if a.kind == "quarantine_rows"]
-    rows = "none: held" if plan.hold else f"{quality.rows:,}"
-    if (dropped and duplicates is not None) or aside:
-        rows = f"{quality.rows:,} less " + " and ".join(
-            [
-                *([f"{duplicates.observed:,.0f} duplicates"] if dropped and duplicates is not None else []),
-                *(f"those where {sentence_of_predicate(where)}" for where in aside),
-            ]
-        )
+    unexpected = {expectation_id(o.check_name): o.unexpected for o in quality.outcomes}
+    less = ["duplicates" for a in plan.actions if a.kind == "drop_duplicates"]
+    for action in plan.actions:
+        if action.kind == "quarantine_rows":
+            count = max((unexpected.get(evidence, 0) for evidence in action.evidence), default=0)
+            less.append(f"{count:,} where {sentence_of_predicate(action.where)}")
+    rows = "none: held" if plan.hold else " less ".join([f"{quality.rows:,}", *less])
     return [
         "| | before | after |",
         "|---|---|---|",
