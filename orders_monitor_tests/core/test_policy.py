@@ -1,0 +1,132 @@
+import math
+import typing
+
+import pytest
+
+from orders_monitor.core.evidence import ORDER
+from orders_monitor.core.plan import (
+    AcceptChange,
+    Action,
+    ActionKind,
+    CastColumn,
+    DropDuplicates,
+    Hold,
+    Plan,
+    PublishAsIs,
+    QuarantineRows,
+    RenameColumn,
+    ScaleColumn,
+)
+from orders_monitor.core.policy import CLASS_OF, STRICTNESS, ActionClass, Policy, Route, Ruling, decide
+from orders_monitor.core.predicate import IsNull
+
+
+def plan(*actions, **kwargs):
+    kwargs = {"origin": "agent"} | kwargs
+    return Plan(table="t", partition="2026-03-02", landed_digest="a", release="1", actions=actions, **kwargs)
+
+
+DEFAULT = Policy()
+
+
+def ruled(*actions, quarantined_share=0.0, overwrites=False, policy=DEFAULT, **kwargs):
+    return decide(plan(*actions, **kwargs), quarantined_share=quarantined_share, overwrites=overwrites, policy=policy)
+
+
+@pytest.mark.parametrize(
+    ("action", "route"),
+    [
+        (PublishAsIs(), "automatic"),
+        (RenameColumn(column="a", to="b"), "human"),
+        (CastColumn(column="a", type="INTEGER"), "human"),
+        (ScaleColumn(column="a", divide_by=100), "human"),
+        (QuarantineRows(where=IsNull(column="a")), "automatic"),
+        (DropDuplicates(), "automatic"),
+        (AcceptChange(column="a"), "automatic"),
+        (Hold(why="nothing came"), "never"),
+    ],
+)
+def test_by_default_what_can_be_taken_back_needs_nobody(action, route):
+    """Reversible actions are automatic, those that change values are for a person, a hold is for nobody."""
+    assert route == ruled(action).route
+
+
+def test_every_kind_of_action_has_a_class():
+    """Each kind of action is named once, each class is reached, and every route has its strictness."""
+    union, _ = typing.get_args(Action)
+
+    assert set(typing.get_args(ActionKind)) == set(CLASS_OF)
+    assert {action.model_fields["kind"].default for action in typing.get_args(union)} == set(CLASS_OF)
+    assert set(ORDER) == set(CLASS_OF)
+    assert set(typing.get_args(ActionClass)) == {c for c in CLASS_OF.values() if c} | {
+        "publish_unexplained",
+        "overwrite",
+    }
+    assert set(typing.get_args(Route)) == set(STRICTNESS)
+
+
+def test_the_strictest_route_wins():
+    """One action for a person makes the plan a person's; the reasons begin with it and name each class once."""
+    assert Ruling(
+        route="human", reasons=("rename_column: human", "publish_as_is: automatic", "quarantine_rows: automatic")
+    ) == ruled(
+        PublishAsIs(),
+        QuarantineRows(where=IsNull(column="a")),
+        QuarantineRows(where=IsNull(column="b")),
+        RenameColumn(column="a", to="b"),
+        quarantined_share=0.001,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "ruling"),
+    [
+        ({}, Ruling(route="automatic", reasons=("publish_as_is: automatic",))),
+        (
+            {"unexplained": ("anomaly:rows",)},
+            Ruling(route="human", reasons=("publish_unexplained (anomaly:rows): human", "publish_as_is: automatic")),
+        ),
+        ({"overwrites": True}, Ruling(route="human", reasons=("overwrite: human", "publish_as_is: automatic"))),
+        (
+            {"origin": "code"},
+            Ruling(route="human", reasons=("the agent could not finish: human", "publish_as_is: automatic")),
+        ),
+    ],
+)
+def test_what_is_unexplained_or_replaces_is_for_a_person(kwargs, ruling):
+    """A publication with open signals, over another one, or without the agent's end waits."""
+    assert ruling == ruled(PublishAsIs(), **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("share", "route"),
+    [(0.0, "automatic"), (0.01, "automatic"), (0.0101, "human"), (1.0, "human"), (math.nan, "human")],
+)
+def test_a_large_quarantine_is_for_a_person(share, route):
+    """Up to the declared share rows are set aside automatically; a share that is no number is for a person."""
+    assert route == ruled(QuarantineRows(where=IsNull(column="a")), quarantined_share=share).route
+
+
+def test_a_declaration_overrides_the_table_and_no_more():
+    """A class may be declared automatic or never; the rules about shares and origin stay."""
+    policy = Policy(routes={"rename_column": "automatic", "drop_duplicates": "never"})
+    rename = RenameColumn(column="a", to="b")
+
+    assert ["automatic", "never", "human", "human"] == [
+        ruled(rename, policy=policy).route,
+        ruled(rename, DropDuplicates(), policy=policy).route,
+        ruled(rename, policy=policy, quarantined_share=0.5).route,
+        ruled(rename, policy=policy, origin="code").route,
+    ]
+
+
+def test_no_table_allows_a_hold():
+    """A held plan publishes nothing, whatever is declared."""
+    every_route = Policy(routes=dict.fromkeys(typing.get_args(ActionClass), "automatic"))
+
+    assert Ruling(route="never", reasons=("held: nothing came",)) == ruled(Hold(why="nothing came"), policy=every_route)
+
+
+def test_an_unknown_class_is_for_a_person():
+    """What neither the declaration nor the defaults name is not automatic."""
+    assert ("human", "human") == (Policy().route("overwrite"), Policy().route("publish_unexplained"))
