@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orders_monitor.adapters.delta import DeltaPublisher
+from orders_monitor.adapters.delta.publisher import DeltaPublisher
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.core.publication import Claimable, Done, Open, Refused

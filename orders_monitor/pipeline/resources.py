@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import dagster as dg
 
-from orders_monitor.adapters.engine import Engine
+from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.lake import Lake
 from orders_monitor.adapters.sources.database import Database

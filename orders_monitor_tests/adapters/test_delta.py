@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orders_monitor.adapters.delta import DeltaPublisher, Version
+from orders_monitor.adapters.delta.publisher import DeltaPublisher, Version
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.review import Publication

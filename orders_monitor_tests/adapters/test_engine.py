@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders_monitor.adapters.engine import Applied, Engine
+from orders_monitor.adapters.engine.application import Applied
+from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.errors import PlanInapplicable, StoreUnavailable
 from orders_monitor.core.plan import (

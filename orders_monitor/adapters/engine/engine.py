@@ -1,0 +1,136 @@
+"""DuckDB as the engine of the lake: schema, profile, plan applied, rows counted. Nothing is kept between calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from orders_monitor.adapters.engine.application import Applied, apply_plan, write_empty
+from orders_monitor.adapters.engine.casting import cast
+from orders_monitor.adapters.engine.conditions import condition
+from orders_monitor.adapters.engine.profiling import profile_of, unequal_rows
+from orders_monitor.adapters.engine.session import (
+    first_line,
+    integer,
+    name,
+    numbered,
+    opened,
+    parquet,
+    schema_of,
+    select,
+)
+from orders_monitor.adapters.engine.types import canonical
+from orders_monitor.core.contract import Contract
+from orders_monitor.core.errors import PlanInapplicable
+from orders_monitor.core.plan import Plan
+from orders_monitor.core.predicate import Predicate
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.schema import Schema
+
+
+class Engine:
+    """Questions about Parquet files, each on a connection of its own that touches those files only.
+
+    Every method raises StoreUnavailable where a file cannot be read or written, or memory runs out.
+    """
+
+    def __init__(self, *, threads: int = 2, memory_limit: str = "2GB") -> None:
+        self._threads, self._memory_limit = threads, memory_limit
+
+    def schema(self, path: Path) -> Schema:
+        """The columns and DuckDB types of a Parquet file, from its footer."""
+        with self._opened(path) as connection:
+            return schema_of(connection, path)
+
+    def rows(self, path: Path) -> int:
+        """The number of rows, from the footer."""
+        with self._opened(path) as connection:
+            schema_of(connection, path)
+            return _count(connection, select("count(*)", of=parquet(path)), [])
+
+    def profile(self, path: Path, *, personal: frozenset[str]) -> Profile:
+        """Every column's statistics; of the columns named in `personal` no value is shown."""
+        with self._opened(path) as connection:
+            return profile_of(connection, path, personal=personal)
+
+    def duplicates(self, path: Path) -> int:
+        """The rows that repeat an earlier one in every column."""
+        with self._opened(path) as connection:
+            schema = schema_of(connection, path)
+            repeated = f"count(*) - {unequal_rows(schema)}"
+            return _count(connection, select(repeated, of=numbered(path, schema)), [])
+
+    def count(self, landed: Path, predicate: Predicate) -> int:
+        """The landed rows that a predicate catches; its column is called and typed as it landed.
+
+        Raises PlanInapplicable where there is no such column, or a bound is not of its type.
+        """
+        with self._opened(landed) as connection:
+            schema = schema_of(connection, landed)
+            position, type_name = _place(schema, predicate.column)
+            where = condition(predicate, sql=f"c{position}", type_name=type_name)
+            query = select("count(*)", of=numbered(landed, schema), rest=f"WHERE {where.sql}")
+            return _count(connection, query, list(where.values))
+
+    def castable(self, path: Path, column: str, type_name: str) -> int:
+        """The number of values that would be lost if the column became that type: 0 means that it can be cast.
+
+        A value is lost where it cannot be cast, and where it comes back as another one (19.999 as DECIMAL(12,2)).
+        Raises PlanInapplicable where there is no such column, type, or cast.
+        """
+        with self._opened(path) as connection:
+            schema = schema_of(connection, path)
+            position, was = _place(schema, column)
+            lost = cast(f"c{position}", was=was, now=canonical(connection, type_name)).lost
+            return _count(connection, select("count(*)", of=numbered(path, schema), rest=f"WHERE {lost}"), [])
+
+    def empty(self, contract: Contract, into: Path) -> None:
+        """Write a Parquet file with the contract's columns and no row.
+
+        Raises PlanInapplicable for a type that is none, or that Parquet does not have.
+        """
+        with self._opened(writes=(into,)) as connection:
+            columns = {column.name: canonical(connection, column.type) for column in contract.columns}
+            write_empty(connection, columns, into)
+
+    def apply(self, landed: Path, plan: Plan, contract: Contract, *, into: Path, quarantine_into: Path) -> Applied:
+        """Write the candidate that a plan makes of the landed rows; the same inputs give the same bytes.
+
+        `quarantine_into` is written only where a row is quarantined. Raises PlanInapplicable where the plan does not
+        fit the bytes or would lose a value, and ValueError for a plan that holds.
+        """
+        with self._opened(landed, writes=(into, quarantine_into)) as connection:
+            return apply_plan(connection, landed, plan, contract, into=into, quarantine_into=quarantine_into)
+
+    @contextmanager
+    def connection(self, path: Path, *, view: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with one view over the file, for a library that brings its own questions."""
+        with self._opened(path) as connection:
+            schema_of(connection, path)
+            connection.execute(f"CREATE VIEW {name(view)} AS " + select("*", of=parquet(path)))
+            yield connection
+
+    @contextmanager
+    def _opened(self, *reads: Path, writes: tuple[Path, ...] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+        with opened(
+            threads=self._threads, memory_limit=self._memory_limit, reads=(*reads, *writes), writes=writes
+        ) as connection:
+            yield connection
+
+
+def _place(schema: Schema, column: str) -> tuple[int, str]:
+    if column not in schema.names:
+        raise PlanInapplicable(why=f"there is no column {column!r}")
+    position = schema.names.index(column)
+    return position, schema.columns[position].type
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str, values: list[object]) -> int:
+    try:
+        return integer(connection.execute(query, values))
+    except duckdb.DataError as error:
+        # DuckDB's own message may quote a row's value.
+        raise PlanInapplicable(why="a value is outside of what its column or a bound can hold") from error
+    except (duckdb.InvalidInputException, duckdb.BinderException, duckdb.NotImplementedException) as error:
+        raise PlanInapplicable(why=first_line(error)) from error
