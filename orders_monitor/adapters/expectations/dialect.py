@@ -13,6 +13,8 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import default
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import immutabledict
 
 
 def engine_over(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
@@ -39,12 +41,24 @@ def type_class(name: str) -> type[DuckDBType]:
     return type(name, (type_class(family) if parameters else DuckDBType,), {"__module__": __name__})
 
 
+class _Compiler(SQLCompiler):
+    """SQLAlchemy names a bound value after its column; no kind of space may stay in such a name."""
+
+    bindname_escape_characters = immutabledict(
+        {
+            **SQLCompiler.bindname_escape_characters,
+            **{space: "_" for space in map(chr, range(0x3001)) if space.isspace()},
+        }
+    )
+
+
 class DuckDBDialect(default.DefaultDialect):
     """Identifiers quoted and values bound by SQLAlchemy's own compiler; columns read with DESCRIBE."""
 
     name = "duckdb"
     driver = "given"
     default_paramstyle = "qmark"
+    statement_compiler = _Compiler
     max_identifier_length = 65_535
     supports_native_boolean = True
     supports_native_decimal = True

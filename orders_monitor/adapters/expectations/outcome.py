@@ -75,7 +75,7 @@ def _observed(expectation: Expectation, result: Mapping[str, Any], *, types: Map
     shown = is_shown(types.get(expectation.column or ""))
     measure = _measure(expectation.type)
     if "unexpected_count" in result:
-        return f"{result['unexpected_count']:,} unexpected"
+        return f"{result['unexpected_count'] or 0:,} unexpected"
     if expectation.type == "expect_column_to_exist":
         return "there" if expectation.column in types else "not there"
     if expectation.type.startswith("expect_table_columns_"):
