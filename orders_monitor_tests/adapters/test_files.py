@@ -212,6 +212,16 @@ def test_guessed_types_of_several_csv_files_are_no_difference(folder, into):
     assert isinstance(orders.fetch(DAY, into), Unreadable)
 
 
+def test_a_missing_value_changes_no_type(folder, into):
+    """An empty cell is a null of its column's type: one missing number makes no text of the others."""
+    (folder / f"orders-{DAY}.csv").write_text("id,amount,at,paid\n1,2.5,2026-03-01 08:00:00,true\n,,,\n")
+
+    assert Fetched(rows=2) == csv(folder).fetch(DAY, into)
+    assert schema_of(id="BIGINT", amount="DOUBLE", at="TIMESTAMP", paid="BOOLEAN") == schema_in(into)
+    at = dt.datetime.fromisoformat("2026-03-01 08:00:00")
+    assert [(1, 2.5, at, True), (None, None, None, None)] == read(into)
+
+
 def test_a_header_without_rows_is_an_empty_partition(folder, into):
     """The file came and says that there was nothing: fetched, with no row."""
     (folder / f"orders-{DAY}.csv").write_text("id,name\n")

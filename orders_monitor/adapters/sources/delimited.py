@@ -128,7 +128,7 @@ def _loses(name: str, kind: str) -> str:
     if kind == "DOUBLE":
         digits = f"ltrim(regexp_replace(split_part(lower({text}), 'e', 1), '[^0-9]', '', 'g'), '0')"
         kept += f" AND length({digits}) <= {_DOUBLE_DIGITS_MAX}"
-    return f"coalesce(bool_or(NOT ({kept})), false)"
+    return f"coalesce(bool_or({text} IS NOT NULL AND NOT ({kept})), false)"
 
 
 def _common(kinds: tuple[str, ...]) -> str:
