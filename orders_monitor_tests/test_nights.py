@@ -1,0 +1,89 @@
+"""The stories: what lands one night, and everything that must come of it. A new story is a new folder, and no code.
+
+A folder of `nights/` holds `landing.csv` (that night's file of the small shop), `expected.json` (what comes of it and
+why the story is told) and, where readers have something already, `before.csv`: the day before, run and published first.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.plan import Plan
+from orders_monitor.core.quality import Quality
+from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, published_days
+
+NIGHTS = Path(__file__).with_name("nights")
+STORIES = sorted(folder.name for folder in NIGHTS.iterdir() if folder.is_dir())
+FILES = {"landing.csv", "before.csv", "expected.json"}
+
+
+def told(shop: Shop, story: Path) -> dict[str, object]:
+    """The story from its landing to its publication, as the stores know it in the end."""
+    before = story / "before.csv"
+    if before.exists():
+        shop.arrives(DAY_BEFORE, before.read_bytes())
+        shop.night(DAY_BEFORE)
+        assert shop.publication(DAY_BEFORE).success
+    shop.arrives(DAY, (story / "landing.csv").read_bytes())
+    night = shop.night(DAY)
+    gate = shop.gate(DAY).status
+    publication = shop.publication(DAY) if gate == "approved" else None
+    return {
+        "night_succeeds": night.success,
+        "gate": gate,
+        **_found(shop),
+        "publication_succeeds": None if publication is None else publication.success,
+    }
+
+
+def _found(shop: Shop) -> dict[str, object]:
+    with shop.desk() as desk:
+        quality, plan = desk.read(DAY, "quality", Quality), desk.read(DAY, "plan", Plan)
+        candidate = desk.find(DAY, "candidate", Candidate)
+        spend = desk.read(DAY, "investigation", Investigation).spend
+        decision = desk.gate(DAY).decision
+        published = published_days(desk, [DAY])[DAY] is not None
+    return {
+        "signals": {signal.id: signal.severity for signal in quality.signals},
+        "agent_was_paid": spend.spent_tokens > 0,
+        "origin": plan.origin,
+        "actions": [_said(action.model_dump(mode="json")) for action in plan.actions],
+        "unexplained": list(plan.unexplained),
+        "decided_by": None if decision is None else decision.reviewer,
+        "rows": None if candidate is None else _rows(candidate),
+        "published": published,
+    }
+
+
+def _said(action: dict[str, object]) -> dict[str, object]:
+    """An action without what it cites: the signals are compared on their own."""
+    return {key: value for key, value in action.items() if key != "evidence"}
+
+
+def _rows(candidate: Candidate) -> dict[str, int]:
+    return {
+        "landed": candidate.landed_rows,
+        "to_publish": candidate.rows,
+        "quarantined": candidate.quarantined_rows,
+        "duplicates": candidate.duplicate_rows,
+    }
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_night_ends_as_its_story_says(shop, story):
+    """Every story comes true from its first byte to its publication, in all of it."""
+    expected = json.loads((NIGHTS / story / "expected.json").read_text(encoding="utf-8"))
+    why = expected.pop("why")
+
+    assert expected == told(shop, NIGHTS / story), why
+
+
+def test_every_story_is_whole():
+    """Every folder has a landing and an end, and no file that nobody reads."""
+    found = {name: {path.name for path in (NIGHTS / name).iterdir()} for name in STORIES}
+
+    assert {} == {name: names for name, names in found.items() if not FILES - {"before.csv"} <= names <= FILES}
+    assert all(json.loads((NIGHTS / name / "expected.json").read_text())["why"] for name in STORIES)
