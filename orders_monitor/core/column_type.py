@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Relation = Literal["same", "widened", "narrowed", "changed"]
@@ -48,6 +49,7 @@ class _Exact:
     scale: int
 
 
+@lru_cache(maxsize=1024)
 def relation(*, was: str, now: str) -> Relation:
     """What became of a promised type. Narrowed means that some promised value no longer fits, within one family."""
     was, now = normal(was), normal(now)

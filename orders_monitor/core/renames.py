@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
 
 from orders_monitor.core.column_type import Relation, is_time, relation
@@ -191,6 +192,7 @@ def _shares(was: Mapping[str, int], now: Mapping[str, int]) -> float:
     return sum(min(was[value] / was_rows, now[value] / now_rows) for value in was.keys() & now.keys())
 
 
+@lru_cache(maxsize=1024)
 def _words(name: str) -> tuple[str, ...]:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name[:_NAME_CHARACTERS_MAX])
     return tuple(word for word in re.split(r"[\W_]+", spaced.lower()) if word)
