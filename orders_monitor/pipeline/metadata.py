@@ -51,6 +51,7 @@ SPENT_MICRO_USD = "spent_micro_usd"
 REMAINING_MICRO_USD = "remaining_micro_usd"
 PLAN = "plan"
 PLAN_DIGEST = "plan_digest"
+CHART = "chart"
 ORIGIN = "origin"
 CANDIDATE_DIGEST = "candidate_digest"
 LANDED_ROWS = "landed_rows"
@@ -111,9 +112,7 @@ def of_profile(profile: Profile) -> Metadata:
 def of_quality(quality: Quality) -> Metadata:
     """quality: signals, schema changes, expectation outcomes and the baselines with a chart."""
     failed = [o for o in quality.outcomes if not o.passed]
-    judged = [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None]
     said = [f"- **{s.id}** ({s.severity}): {_plain(s.sentence)}" for s in quality.signals] or ["- nothing to explain"]
-    chart = charts.bars("metrics against history", judged[:24])
     return {
         SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
@@ -131,7 +130,9 @@ def of_quality(quality: Quality) -> Metadata:
                 for b in quality.baselines
             ]
         ),
-        REPORT: dg.MetadataValue.md("\n".join(["## Signals", *said, "", "## Metrics against history", "", chart])),
+        REPORT: dg.MetadataValue.md(
+            "\n".join(["## Signals", *said, "", "## Metrics against history", "", _chart(quality)])
+        ),
     }
 
 
@@ -186,18 +187,20 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         "",
         *(f"- left unexplained: `{_plain(s)}`" for s in plan.unexplained),
         *(f"- proposed and dropped: {_plain(text)}" for text in dropped),
-        "",
-        charts.bars(
-            "metrics against history",
-            [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None][:12],
-        ),
     ]
     return {
         PLAN: dg.MetadataValue.md("\n".join(lines)),
+        CHART: dg.MetadataValue.md(_chart(quality) or "no history yet"),
         PLAN_DIGEST: dg.MetadataValue.text(plan.digest),
         ORIGIN: dg.MetadataValue.text(plan.origin),
         RELEASE: dg.MetadataValue.text(plan.release),
     }
+
+
+def _chart(quality: Quality) -> str:
+    """The metrics that have a history, as a picture; empty at cold start. Apart from the plan, which stays short."""
+    judged = [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None]
+    return charts.bars("metrics against history", judged[:24])
 
 
 def _before_and_after(plan: Plan, quality: Quality) -> list[str]:
