@@ -6,9 +6,10 @@ from typing import Any, Self
 
 import dagster as dg
 import yaml
+from dagster._utils.schedules import is_valid_cron_schedule  # what a schedule itself asks; not exported
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.table import MonitoredTable
@@ -56,28 +57,74 @@ class TableMonitor(dg.Component):
 def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
     """The declared table. Raises DeclarationInvalid naming file, line and field of the first mistake."""
     try:
-        return MonitoredTable.model_validate(body)
+        table = MonitoredTable.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        keys = [part for part in first["loc"] if isinstance(part, int) or not _is_a_union_tag(part, body, first["loc"])]
-        raise DeclarationInvalid(
-            path=_shown(path),
-            line=_line_of(path, [ATTRIBUTES, *keys]),
-            field=".".join(str(key) for key in keys) or ATTRIBUTES,
-            why=first["msg"].removeprefix("Value error, ").rstrip("."),
-        ) from None
+        first = error.errors(include_url=False)[0]
+        place = [part for part in first["loc"] if part != "[key]"]
+        keys = [part for part in place if isinstance(part, int) or not _is_a_union_tag(part, body, place)]
+        raise _mistake(path, keys, _why(first)) from None
+    if not is_valid_cron_schedule(table.cron):
+        raise _mistake(path, ["cron"], f"{table.cron!r} is not a cron schedule of five fields")
+    return table
 
 
 def read_declaration(path: Path) -> MonitoredTable:
     """The table that a `defs.yaml` declares, read without Dagster. Raises DeclarationInvalid."""
-    try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DeclarationInvalid(path=_shown(path), field="file", why=str(error).replace("\n", " ")) from error
+    body = _read(path)
     attributes = body.get(ATTRIBUTES) if isinstance(body, dict) else None
     if not isinstance(attributes, dict):
-        raise DeclarationInvalid(path=_shown(path), field=ATTRIBUTES, why="a mapping is needed here")
+        raise _mistake(path, [], "a mapping is needed here")
     return read_table(attributes, path=path)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its own idea of a date: 2026-02-30 is a text that the field refuses, with its line."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - so is the base class's
+        first: [(tag, regexp) for tag, regexp in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _read(path: Path) -> object:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise DeclarationInvalid(path=_shown(path), field="file", why="there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeclarationInvalid(path=_shown(path), field="file", why="it cannot be read as UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = None if mark is None else mark.line + 1
+        why = f"it is not YAML: {problem or 'it has characters that YAML does not know'}"
+        raise DeclarationInvalid(path=_shown(path), line=line, field="file", why=why) from error
+
+
+def _mistake(path: Path, keys: Sequence[str | int], why: str) -> DeclarationInvalid:
+    return DeclarationInvalid(
+        path=_shown(path),
+        line=_line_of(path, [ATTRIBUTES, *keys]),
+        field=".".join(str(key) for key in keys) or ATTRIBUTES,
+        why=why,
+    )
+
+
+def _why(error: ErrorDetails) -> str:
+    """The mistake in words for someone who edits YAML and has never heard of pydantic."""
+    about = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "this field is needed"
+        case "extra_forbidden":
+            return "there is no such field"
+        case "string_pattern_mismatch":
+            return f"{error['input']!r} does not match {about['pattern']}"
+        case "union_tag_invalid":
+            return f"kind {about['tag']!r} is none of {about['expected_tags']}"
+        case "union_tag_not_found":
+            return "it needs a kind"
+        case _:
+            return error["msg"].removeprefix("Value error, ").rstrip(".")
 
 
 def _yaml_of(path: Path) -> Path:
