@@ -4,10 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from orders_monitor.adapters.expectations.validate import validate
+from orders_monitor.adapters.expectations.validate import check_declared, validate
 from orders_monitor.core import anomaly, drift
 from orders_monitor.core import quality as assembling
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
+from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
@@ -80,7 +81,12 @@ def published_history(desk: Desk, partition: str) -> tuple[tuple[str, Profile], 
 
 
 def ask(desk: Desk, file: Path) -> tuple[Outcome, ...]:
-    """What the declared expectations say of the rows in this file."""
+    """What the declared expectations say of the rows in this file. Raises DeclarationInvalid.
+
+    Great Expectations is asked here and not when the declaration is read: importing it takes seconds, and every
+    process of Dagster's reads the declaration.
+    """
+    _require_askable(desk.table)
     with desk.engine.connection(file, view=desk.table.name) as connection:
         return validate(
             connection,
@@ -88,3 +94,11 @@ def ask(desk: Desk, file: Path) -> tuple[Outcome, ...]:
             expectations=desk.table.expectations,
             sample_values=desk.table.sample_values,
         )
+
+
+def _require_askable(table: MonitoredTable) -> None:
+    for position, expectation in enumerate(table.expectations):
+        try:
+            check_declared([expectation])
+        except ValueError as error:
+            raise DeclarationInvalid(path=table.name, field=f"expectations.{position}", why=str(error)) from error
