@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orders_monitor.adapters.sources.as_found import contract_names
@@ -271,6 +271,7 @@ def test_broken_parquet_is_unreadable(folder, into):
     assert [] == left_beside(into)
 
 
+@settings(deadline=None)  # each example writes and reads files
 @given(cuts=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4))
 def test_no_spoiled_parquet_is_an_error(tmp_path_factory, cuts):
     """Whatever bytes of a file are spoiled, the answer is a value, and a file is left only with Fetched."""
