@@ -71,9 +71,18 @@ def _is_stale(desk: Desk, claim: Publication) -> bool:
 
 
 def _require_the_decided_bytes(desk: Desk, claim: Publication) -> None:
-    """The file is read once more before it is published: what was decided on is what is there."""
+    """The file is read once more before it is published: what was decided on is what is there.
+
+    The claim is read again after it, last of all before the commit: another attempt may have taken this one for dead.
+    """
     candidate = desk.read(claim.partition, "candidate", Candidate)
-    if claim.path != candidate.path or desk.lake.digest(claim.path) != candidate.digest:
+    same = claim.path == candidate.path and desk.lake.digest(claim.path) == candidate.digest
+    now = next(p for p in desk.case(claim.partition).publications if p.number == claim.number)
+    if now.voided:
+        raise PublicationRefused(
+            table=claim.table, partition=claim.partition, why="another attempt gave this claim up; publish again"
+        )
+    if not same:
         raise PublicationRefused(
             table=claim.table,
             partition=claim.partition,
