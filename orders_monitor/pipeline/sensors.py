@@ -1,6 +1,7 @@
 """sensors: `schema_drift` watches the upstream's schema; `decisions` launches the publication that was decided."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (  # what define_asset_job returns, not exported
@@ -11,6 +12,7 @@ from orders_monitor.core import drift
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import Change
 from orders_monitor.core.profile import Profile
+from orders_monitor.core.review import Gate
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
@@ -18,7 +20,19 @@ from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import open_desk, said_plainly
 
 DECISIONS_A_TICK = 100
+DECISION_TAG = "orders_monitor/decision"
+PUBLISH_RUNS_MAX = 5
+RETRY_AFTER = timedelta(minutes=1)
+SAID_MAX = 10
 UNKNOWN_PROFILE = Profile(rows=0, duplicate_rows=0, columns=())
+
+
+Clock = Callable[[], datetime]
+
+
+def clock() -> datetime:
+    """The time of a tick. A sensor lives by the clock; no stage does."""
+    return datetime.now(UTC)
 
 
 class DriftCursor(Value):
@@ -26,6 +40,13 @@ class DriftCursor(Value):
 
     last_schema: Schema
     changes_seen: int
+
+
+class DecisionsCursor(Value):
+    """What the decisions sensor remembers: the last decision read, and the decided partitions not published yet."""
+
+    last_decision: int = 0
+    unpublished: tuple[str, ...] = ()
 
 
 def source_asset(table: MonitoredTable) -> dg.AssetSpec:
@@ -38,13 +59,13 @@ def source_asset(table: MonitoredTable) -> dg.AssetSpec:
     )
 
 
-def schema_drift_check(table: MonitoredTable) -> dg.AssetChecksDefinition:
+def schema_drift_check(table: MonitoredTable, *, now: Clock = clock) -> dg.AssetChecksDefinition:
     """The check `schema_drift` on `<table>/source`: the upstream's schema now against the contract, from metadata."""
 
     @dg.asset_check(asset=keys.source(table), name=keys.SCHEMA_DRIFT, description="The upstream keeps the contract.")
     def schema_drift() -> dg.AssetCheckResult:
         with said_plainly(), open_desk(table, run_id="schema_drift") as desk:
-            partition = _newest_partition(table)
+            partition = _newest_partition(table, now())
             seen = None if partition is None else desk.source.schema(partition)
         if seen is None:
             return dg.AssetCheckResult(passed=True, description="the upstream has no partition yet")
@@ -59,7 +80,9 @@ def schema_drift_check(table: MonitoredTable) -> dg.AssetChecksDefinition:
     return schema_drift
 
 
-def schema_drift_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def schema_drift_sensor(
+    table: MonitoredTable, job: UnresolvedAssetJobDefinition, *, now: Clock = clock
+) -> dg.SensorDefinition:
     """One observation, one check evaluation and one run for each change of the upstream's schema.
 
     The first tick is the baseline. The run key carries the number of the change, so that A to B to A is two changes.
@@ -72,7 +95,7 @@ def schema_drift_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        partition = _newest_partition(table)
+        partition = _newest_partition(table, now())
         if partition is None:
             return dg.SkipReason(f"no partition is complete yet; the first one is {table.partitions.start}")
         with said_plainly(), open_desk(table, run_id="schema_drift") as desk:
@@ -126,8 +149,18 @@ def _changed(table: MonitoredTable, known: DriftCursor, seen: Schema, partition:
     )
 
 
-def decisions_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Launches the publication of exactly the partition that a person or the policy approved."""
+def decisions_sensor(
+    table: MonitoredTable,
+    job: UnresolvedAssetJobDefinition,
+    *,
+    now: Clock = clock,
+    decisions_max: int = DECISIONS_A_TICK,
+) -> dg.SensorDefinition:
+    """Launches the publication of exactly the partitions that a person or the policy approved.
+
+    A decided partition is asked about at every tick until it is published: Dagster never repeats a run key, so a
+    publication that failed (the lake was away) would otherwise stay approved and unpublished, and nobody would hear.
+    """
 
     @dg.sensor(
         name=f"{table.name}_decisions",
@@ -135,37 +168,73 @@ def decisions_sensor(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        last = int(context.cursor or 0)
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        known = DecisionsCursor.model_validate_json(context.cursor) if context.cursor else DecisionsCursor()
         with said_plainly(), open_desk(table, run_id="decisions") as desk:
-            decisions = desk.journal.decisions_after(table.name, last)[:DECISIONS_A_TICK]
-            gates = {decision.partition: desk.gate(decision.partition) for decision in decisions}
-        if not decisions:
-            return dg.SkipReason(f"no decision after {last}")
-        requests, said = [], []
-        for decision in decisions:
-            gate = gates[decision.partition]
-            if gate.status == "approved" and gate.decision == decision:
-                requests.append(
-                    dg.RunRequest(
-                        run_key=f"{decision.partition}:{decision.digest[:16]}:{decision.id}",
-                        partition_key=decision.partition,
-                        tags={"orders_monitor/decision": str(decision.id)},
-                    )
-                )
-            else:
-                said.append(f"{decision.partition}: {gate.sentence}")
-        cursor = str(decisions[-1].id)
-        if requests:
-            return dg.SensorResult(run_requests=requests, cursor=cursor)
-        return dg.SensorResult(skip_reason="; ".join(said), cursor=cursor)
+            new = desk.journal.decisions_after(table.name, known.last_decision)[:decisions_max]
+            gates = [desk.gate(p) for p in sorted({*known.unpublished, *(decision.partition for decision in new)})]
+        cursor = DecisionsCursor(
+            last_decision=new[-1].id if new else known.last_decision,
+            unpublished=tuple(gate.partition for gate in gates if gate.status != "published"),
+        )
+        answers = [_publication(gate, _publish_runs(context.instance, table, gate), now()) for gate in gates]
+        requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+        said = [answer for answer in answers if isinstance(answer, str)]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _said(said) or f"no decision after {cursor.last_decision}",
+            cursor=cursor.model_dump_json(),
+        )
 
     return sensor
 
 
-def _newest_partition(table: MonitoredTable) -> str | None:
-    """The last complete partition. A sensor lives by the clock; no stage does."""
-    complete = keys.complete_partitions(table, datetime.now(UTC))
+def _publish_runs(instance: dg.DagsterInstance, table: MonitoredTable, gate: Gate) -> Sequence[dg.RunRecord]:
+    """The runs that were launched for the approval, newest first."""
+    if gate.status != "approved" or gate.decision is None:
+        return []
+    tags = {DECISION_TAG: str(gate.decision.id)}
+    return instance.get_run_records(dg.RunsFilter(job_name=keys.publish_job(table), tags=tags))
+
+
+def _publication(gate: Gate, runs: Sequence[dg.RunRecord], now: datetime) -> dg.RunRequest | str:
+    """The run that publishes the partition, or the sentence of why there is none to launch."""
+    if gate.status != "approved" or gate.decision is None:
+        return f"{gate.partition}: {gate.sentence}"
+    wait = _why_not_again(runs, now)
+    if wait is not None:
+        return f"{gate.partition}: {gate.sentence}; {wait}"
+    decision = gate.decision
+    return dg.RunRequest(
+        run_key=f"{gate.partition}:{decision.digest[:16]}:{decision.id}:{len(runs) + 1}",
+        partition_key=gate.partition,
+        tags={DECISION_TAG: str(decision.id)},
+    )
+
+
+def _why_not_again(runs: Sequence[dg.RunRecord], now: datetime) -> str | None:
+    """Why an approved partition gets no run now; None where it gets one. After a failure the wait doubles."""
+    if not runs:
+        return None
+    run = runs[0].dagster_run
+    if not run.is_finished:
+        return f"run {run.run_id[:8]} publishes it"
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        return f"run {run.run_id[:8]} was canceled, so it waits for `orders-monitor publish`"
+    if len(runs) >= PUBLISH_RUNS_MAX:
+        return f"{len(runs)} runs failed, the last one {run.run_id[:8]}; repair, then `orders-monitor publish`"
+    again = runs[0].update_timestamp + RETRY_AFTER * 2 ** (len(runs) - 1)
+    return f"run {run.run_id[:8]} failed, tried again from {again:%H:%M:%S} UTC" if now < again else None
+
+
+def _said(sentences: Sequence[str]) -> str:
+    more = len(sentences) - SAID_MAX
+    return "; ".join(sentences[:SAID_MAX]) + (f" (and {more} more)" if more > 0 else "")
+
+
+def _newest_partition(table: MonitoredTable, now: datetime) -> str | None:
+    """The last complete partition."""
+    complete = keys.complete_partitions(table, now)
     return complete[-1] if complete else None
 
 
