@@ -69,14 +69,18 @@ class DuckDBDatasource(SQLDatasource):
 
     type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment] # how Great Expectations names a kind of source
     connection_string: str = "duckdb://"
-    _connection: duckdb.DuckDBPyConnection = pydantic.PrivateAttr()
+    _over_given: sa.Engine = pydantic.PrivateAttr()
 
     def __init__(self, *, name: str, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(name=name)
-        self._connection = connection
+        self._over_given = engine_over(connection)
 
     def _create_engine(self) -> sa.Engine:
-        return engine_over(self._connection)
+        return self._over_given
+
+    def let_go(self) -> None:
+        """Drop the connection, which is not closed: Great Expectations keeps sources longer than they are used."""
+        self._over_given.dispose()
 
     def get_execution_engine(self) -> SqlAlchemyExecutionEngine:
         """One engine a source, so one cache of metrics a source."""

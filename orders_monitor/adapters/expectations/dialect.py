@@ -18,9 +18,10 @@ from sqlalchemy.util import immutabledict
 
 
 def engine_over(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
-    """An SQLAlchemy engine whose every connection is that one."""
+    """An SQLAlchemy engine whose every connection is that one, until it is disposed of and lets it go."""
+    given = _Given(connection)
     sa.dialects.registry.register(DuckDBDialect.name, __name__, DuckDBDialect.__name__)
-    return sa.create_engine(f"{DuckDBDialect.name}://", creator=lambda: _Given(connection), poolclass=StaticPool)
+    return sa.create_engine(f"{DuckDBDialect.name}://", creator=lambda: given, poolclass=StaticPool)
 
 
 class DuckDBType(sa.types.UserDefinedType[Any]):
@@ -94,17 +95,22 @@ class DuckDBDialect(default.DefaultDialect):
 
 
 class _Given:
-    """The caller's connection as SQLAlchemy sees one: what would end it or its transaction does nothing."""
+    """The caller's connection as SQLAlchemy sees one: it can be let go, and neither closed nor committed."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+        self._connection: duckdb.DuckDBPyConnection | None = connection
 
     def cursor(self) -> "_Cursor":
+        if self._connection is None:
+            raise duckdb.ConnectionException("the engine was disposed of")
         return _Cursor(self._connection)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self._connection = None
 
-    commit = rollback = close
+    def commit(self) -> None: ...
+
+    rollback = commit
 
 
 class _Cursor:
@@ -118,7 +124,7 @@ class _Cursor:
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> None:
         result = self._connection.execute(statement, list(parameters))
-        self.description = [(name, *rest) for name, *rest in result.description or ()]
+        self.description = [(name, str(type_), *rest) for name, type_, *rest in result.description or ()]
         self._rows = iter(result.fetchall())
 
     def fetchone(self) -> Any:

@@ -85,7 +85,7 @@ def _check_values(expectation: Expectation, built: Any) -> None:
         if upside_down:
             raise ValueError("min_value is greater than max_value")
     for type_ in (expectation.kwargs.get("type_"), *expectation.kwargs.get("type_list", ())):
-        if type_ is not None and not type_.isupper():
+        if type_ is not None and not str(type_).isupper():
             raise ValueError(f"type {type_!r} is not written as DuckDB writes it, in capital letters")
     for regex in (expectation.kwargs.get("regex"), *expectation.kwargs.get("regex_list", ())):
         if regex is not None:

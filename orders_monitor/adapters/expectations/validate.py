@@ -1,6 +1,7 @@
 """Run declared expectations on some exact rows with Great Expectations, or check them alone: the way in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import duckdb
@@ -64,30 +65,50 @@ def _described(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[s
 
 def _asked(connection: duckdb.DuckDBPyConnection, view: str, suite: Any, *, unexpected_rows_max: int) -> dict[int, Any]:
     """Great Expectations' answers by the place of the expectation in the declaration."""
-    batch = _batch(connection, view)
     result_format = {
         "result_format": "SUMMARY",
         "partial_unexpected_count": unexpected_rows_max,
         # A statement with values of the data in it, and one that a `?` in a column's name breaks.
         "return_unexpected_index_query": False,
     }
-    answers: dict[int, Any] = {}
-    for answer in batch.validate(suite, result_format=result_format).results:
-        answers.setdefault(answer.expectation_config.meta[POSITION], answer)
-    return answers
+    with _batch(connection, view) as batch:
+        answers = batch.validate(suite, result_format=result_format).results
+    # Of an expectation declared twice it may answer one of the two twice over; the first answer is the one computed.
+    return {answer.expectation_config.meta[POSITION]: answer for answer in reversed(answers)}
 
 
-def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Any:
+@contextmanager
+def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Iterator[Any]:
     """All rows of the view, in a context of its own: a kept one would keep metrics of a view that was rebuilt."""
+    from sqlalchemy.sql import quoted_name  # noqa: PLC0415 - a third of a second
+
+    with _context() as context:
+        from orders_monitor.adapters.expectations.datasource import (  # noqa: PLC0415 - seconds, see library
+            DuckDBDatasource,
+        )
+
+        source = DuckDBDatasource(name="given", connection=connection)
+        try:
+            context.data_sources.add_duckdb(source)
+            # A plain text would have quotes read into it.
+            table = source.add_table_asset(name="rows", table_name=quoted_name(view, quote=True))
+            yield table.add_batch_definition_whole_table("all").get_batch()
+        finally:
+            source.let_go()
+
+
+@contextmanager
+def _context() -> Iterator[Any]:
+    """Great Expectations without files, telemetry and progress bars; made the process's current one, and unmade."""
     library = great_expectations()
-    from great_expectations.data_context.types.base import (  # noqa: PLC0415 - seconds, see library
+    from great_expectations.data_context.data_context.context_factory import (  # noqa: PLC0415 - seconds, see library
+        set_context,
+    )
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415 - the same
         DataContextConfig,
         InMemoryStoreBackendDefaults,
         ProgressBarsConfig,
     )
-    from sqlalchemy.sql import quoted_name  # noqa: PLC0415 - a third of a second
-
-    from orders_monitor.adapters.expectations.datasource import DuckDBDatasource  # noqa: PLC0415 - the same
 
     quiet = DataContextConfig(
         # Without its web pages, for which it would leave a temporary folder behind every time.
@@ -95,8 +116,7 @@ def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Any:
         analytics_enabled=False,
         progress_bars=ProgressBarsConfig(globally=False),
     )
-    context = library.get_context(mode="ephemeral", project_config=quiet)
-    source = context.data_sources.add_duckdb(DuckDBDatasource(name="given", connection=connection))
-    # A plain text would have quotes read into it.
-    table = source.add_table_asset(name="rows", table_name=quoted_name(view, quote=True))
-    return table.add_batch_definition_whole_table("all").get_batch()
+    try:
+        yield library.get_context(mode="ephemeral", project_config=quiet)
+    finally:
+        set_context(None)
