@@ -17,7 +17,7 @@ from orders_monitor.core.errors import OrdersMonitorError, PublicationRefused, R
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Gate, Verdict, gate
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline import keys, links, sentences
 from orders_monitor.pipeline.execution import Night, nights
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
@@ -154,7 +154,7 @@ def show_command(context: click.Context, partition: str) -> None:
     click.echo("plan")
     for action in case.plan.actions:
         cited = f"  [{', '.join(action.evidence)}]" if action.evidence else ""
-        click.echo(f"  {metadata.sentence_of_action(action)}{cited}")
+        click.echo(f"  {sentences.of_action(action)}{cited}")
     click.echo("evidence")
     for signal in quality.signals if quality else ():
         click.echo(f"  {signal.severity:<4}  {signal.id}: {signal.sentence}")
@@ -269,7 +269,7 @@ def _summary(context: click.Context, desk: Desk, partitions: list[str]) -> None:
     click.echo(f"{desk.table.name}: " + ", ".join(f"{counts[word]} {word}" for word in listed))
     for g in gates:
         if g.status in WAITS:
-            page = f"{desk.settings.ui_url}/assets/{desk.table.name}/candidate?partition={g.partition}"
+            page = links.partition_url(desk.table.name, "candidate", g.partition, desk.settings.ui_url)
             click.echo(f"waits: {g.partition}  {_typed(context, 'review', 'show', g.partition)}")
             click.echo(f"                   {page}")
 

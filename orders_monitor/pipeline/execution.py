@@ -13,7 +13,7 @@ from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline import keys, sentences
 from orders_monitor.pipeline.monitor import build_table_monitor
 from orders_monitor.pipeline.resources import Stores, open_desk
 
@@ -77,7 +77,7 @@ def _night(table: MonitoredTable, partition: str, broken: str | None) -> Night:
         gate = desk.gate(partition)
         plan = desk.find(partition, "plan", Plan)
         investigation = desk.find(partition, "investigation", Investigation)
-    said = "" if plan is None else "; ".join(metadata.sentence_of_action(action) for action in plan.actions)
+    said = "" if plan is None else "; ".join(sentences.of_action(action) for action in plan.actions)
     return Night(
         partition=partition,
         gate=gate,

@@ -1,6 +1,6 @@
 """What the UI shows, and under which names. The names are an API: said once here, and listed in the README."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # the public name is not there yet
@@ -9,19 +9,18 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # t
 
 from orders_monitor.core import drift
 from orders_monitor.core.candidate import Candidate
-from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
-from orders_monitor.core.plan import Action, Plan
-from orders_monitor.core.predicate import Predicate
+from orders_monitor.core.plan import Plan
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import charts
+from orders_monitor.pipeline import charts, links, sentences, tables
+from orders_monitor.pipeline.sentences import plain
 
 Metadata = dict[str, dg.MetadataValue]
 
@@ -77,11 +76,11 @@ def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
     """landed: how many rows, which bytes, which schema."""
     return {
         ROW_COUNT: dg.MetadataValue.int(landing.rows),
-        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(_observed_schema(landing.landed_schema)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.observed_schema(landing.landed_schema)),
         LANDED_DIGEST: dg.MetadataValue.text(landing.digest),
         FINGERPRINT: dg.MetadataValue.text(landing.landed_schema.fingerprint),
         PROBLEM: dg.MetadataValue.text(landing.problem or "none"),
-        COLUMN_LINEAGE: _lineage(
+        COLUMN_LINEAGE: tables.lineage(
             {name: (name,) for name in landing.landed_schema.names}, dg.AssetKey([table.name, "source"])
         ),
     }
@@ -92,7 +91,7 @@ def of_profile(profile: Profile) -> Metadata:
     return {
         ROW_COUNT: dg.MetadataValue.int(profile.rows),
         DUPLICATE_ROWS: dg.MetadataValue.int(profile.duplicate_rows),
-        COLUMNS: _table(
+        COLUMNS: tables.records(
             [
                 {
                     "column": c.name,
@@ -112,13 +111,13 @@ def of_profile(profile: Profile) -> Metadata:
 def of_quality(quality: Quality) -> Metadata:
     """quality: signals, schema changes, expectation outcomes and the baselines with a chart."""
     failed = [o for o in quality.outcomes if not o.passed]
-    said = [f"- **{s.id}** ({s.severity}): {_plain(s.sentence)}" for s in quality.signals] or ["- nothing to explain"]
+    said = [f"- **{s.id}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or ["- nothing to explain"]
     return {
         SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
-        CHANGES: _table([{"change": c.kind, "sentence": drift.sentence(c)} for c in quality.changes]),
+        CHANGES: tables.records([{"change": c.kind, "sentence": drift.sentence(c)} for c in quality.changes]),
         EXPECTATIONS: _outcome_table(quality.outcomes),
-        BASELINES: _table(
+        BASELINES: tables.records(
             [
                 {
                     "metric": b.metric,
@@ -139,9 +138,7 @@ def of_quality(quality: Quality) -> Metadata:
 def of_investigation(investigation: Investigation) -> Metadata:
     """investigation: how it ended, what it claims, and spend against budget."""
     spend = investigation.spend
-    claims = [
-        f"- {_plain(f.claim)} ({', '.join(f'`{_plain(e)}`' for e in f.evidence)})" for f in investigation.findings
-    ]
+    claims = [f"- {plain(f.claim)} ({', '.join(f'`{plain(e)}`' for e in f.evidence)})" for f in investigation.findings]
     return {
         ENDING: dg.MetadataValue.text(f"{investigation.ending}: {investigation.why}"),
         MODEL: dg.MetadataValue.text(investigation.model),
@@ -181,12 +178,12 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         "",
         "| action | evidence |",
         "|---|---|",
-        *(f"| {_plain(sentence_of_action(a))} | {_plain(', '.join(a.evidence)) or '-'} |" for a in plan.actions),
+        *(f"| {plain(sentences.of_action(a))} | {plain(', '.join(a.evidence)) or '-'} |" for a in plan.actions),
         "",
         *_before_and_after(plan, quality),
         "",
-        *(f"- left unexplained: `{_plain(s)}`" for s in plan.unexplained),
-        *(f"- proposed and dropped: {_plain(text)}" for text in dropped),
+        *(f"- left unexplained: `{plain(s)}`" for s in plan.unexplained),
+        *(f"- proposed and dropped: {plain(text)}" for text in dropped),
     ]
     return {
         PLAN: dg.MetadataValue.md("\n".join(lines)),
@@ -213,12 +210,12 @@ def _before_and_after(plan: Plan, quality: Quality) -> list[str]:
     for action in plan.actions:
         if action.kind == "quarantine_rows":
             count = max((unexpected.get(evidence, 0) for evidence in action.evidence), default=0)
-            less.append(f"{count:,} where {sentence_of_predicate(action.where)}")
+            less.append(f"{count:,} where {sentences.of_predicate(action.where)}")
     rows = "none: held" if plan.hold else " less ".join([f"{quality.rows:,}", *less])
     return [
         "| | before | after |",
         "|---|---|---|",
-        f"| rows | {quality.rows:,} | {_plain(rows)} |",
+        f"| rows | {quality.rows:,} | {plain(rows)} |",
         f"| expectations that fail | {len(failed)} | {len(failed) if plan.hold else len(failed) - settled} |",
         f"| schema changes | {len(quality.changes)} | {len(quality.changes) if plan.hold else 0} |",
     ]
@@ -237,8 +234,8 @@ def of_candidate(candidate: Candidate | None, plan: Plan, table: MonitoredTable)
         DUPLICATE_ROWS: dg.MetadataValue.int(candidate.duplicate_rows),
         CANDIDATE_DIGEST: dg.MetadataValue.text(candidate.digest),
         PLAN_DIGEST: dg.MetadataValue.text(candidate.plan_digest),
-        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(promised_schema(table.contract)),
-        COLUMN_LINEAGE: _lineage(sources, dg.AssetKey([table.name, "landed"])),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.promised_schema(table.contract)),
+        COLUMN_LINEAGE: tables.lineage(sources, dg.AssetKey([table.name, "landed"])),
         REPORT: dg.MetadataValue.md(
             "| | rows |\n|---|--:|\n"
             f"| landed | {candidate.landed_rows:,} |\n| quarantined | {candidate.quarantined_rows:,} |\n"
@@ -255,8 +252,8 @@ def of_publication(publication: Publication, table: MonitoredTable) -> Metadata:
         DECISION: dg.MetadataValue.text(str(publication.decision_id)),
         DIGEST: dg.MetadataValue.text(publication.digest),
         PLAN_DIGEST: dg.MetadataValue.text(publication.plan_digest),
-        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(promised_schema(table.contract)),
-        COLUMN_LINEAGE: _lineage(
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.promised_schema(table.contract)),
+        COLUMN_LINEAGE: tables.lineage(
             {c.name: (c.name,) for c in table.contract.columns}, dg.AssetKey([table.name, "candidate"])
         ),
     }
@@ -284,16 +281,16 @@ def of_gate(gate: Gate, ui_url: str) -> Metadata:
         DIGEST: dg.MetadataValue.text(gate.digest or "none"),
         REVIEWER: dg.MetadataValue.text("none" if decision is None else decision.reviewer),
         NOTE: dg.MetadataValue.text("" if decision is None else decision.note),
-        DECIDE: dg.MetadataValue.url(launchpad_url(gate.table, ui_url)),
+        DECIDE: dg.MetadataValue.url(links.launchpad_url(gate.table, ui_url)),
     }
 
 
 def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
     """The drift sensor's observation: the changes, and the schema that was seen."""
     return {
-        CHANGES: _table([{"change": c.kind, "sentence": drift.sentence(c)} for c in changes]),
+        CHANGES: tables.records([{"change": c.kind, "sentence": drift.sentence(c)} for c in changes]),
         FINGERPRINT: dg.MetadataValue.text(seen.fingerprint),
-        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(_observed_schema(seen)),
+        COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.observed_schema(seen)),
     }
 
 
@@ -310,74 +307,6 @@ def sentence_of(gate: Gate) -> str:
     return gate.sentence
 
 
-def sentence_of_action(action: Action) -> str:  # one sentence for each kind of a closed set
-    """What an action does, in one line."""
-    match action.kind:
-        case "publish_as_is":
-            return "publish the rows"
-        case "rename_column":
-            return f"read {action.to} from the landed column {action.column}"
-        case "cast_column":
-            return f"cast {action.column} to {action.type}"
-        case "scale_column":
-            return f"divide {action.column} by {action.divide_by}"
-        case "quarantine_rows":
-            return f"set aside the rows where {sentence_of_predicate(action.where)}"
-        case "drop_duplicates":
-            return "drop exact duplicates"
-        case "accept_change":
-            return f"go on without the new column {action.column}"
-        case "hold":
-            return f"hold: {action.why}"
-
-
-def sentence_of_predicate(where: Predicate) -> str:
-    """Which rows a predicate names, in words."""
-    match where.kind:
-        case "is_null":
-            return f"{where.column} is missing"
-        case "not_in":
-            return f"{where.column} is none of {', '.join(where.values)}"
-        case "out_of_range":
-            bounds = (("below", where.minimum), ("above", where.maximum))
-            return f"{where.column} is " + " or ".join(f"{side} {bound}" for side, bound in bounds if bound is not None)
-        case "not_matching":
-            return f"{where.column} does not match {where.regex}"
-        case "longer_than":
-            return f"{where.column} has more than {where.characters} characters"
-
-
-def partition_url(table: str, stage: str, partition: str, ui_url: str) -> str:
-    """The page of one partition of a stage."""
-    return f"{ui_url}/assets/{table}/{stage}?view=partitions&partition={partition}"
-
-
-def launchpad_url(table: str, ui_url: str) -> str:
-    """Where a person decides in the UI."""
-    return f"{ui_url}/locations/orders_monitor/jobs/{table}_review/playground"
-
-
-def promised_schema(contract: Contract) -> dg.TableSchema:
-    """The contract as Dagster's column schema, with its constraints."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=c.name,
-                type=c.type,
-                description=c.description or None,
-                constraints=dg.TableColumnConstraints(
-                    nullable=c.nullable,
-                    unique=contract.key == (c.name,),
-                    other=[*([f"one of {', '.join(c.allowed)}"] if c.allowed else []), *([c.unit] if c.unit else [])],
-                ),
-                tags={"personal": "yes"} if c.personal else {},
-            )
-            for c in contract.columns
-        ],
-        constraints=dg.TableConstraints(other=[f"unique: {', '.join(contract.key)}"] if contract.key else []),
-    )
-
-
 def target_of(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) -> Target | None:
     """The partition's newest materialization: an evaluation that names it is the partition's status, others are not."""
     records = instance.fetch_materializations(
@@ -389,23 +318,8 @@ def target_of(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) 
     return Target(storage_id=newest.storage_id, run_id=newest.event_log_entry.run_id, timestamp=newest.timestamp)
 
 
-def _observed_schema(schema: Schema) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(name=c.name, type=c.type) for c in schema.columns])
-
-
-def _lineage(sources: Mapping[str, tuple[str, ...]], asset: dg.AssetKey) -> dg.MetadataValue:
-    return dg.MetadataValue.column_lineage(
-        dg.TableColumnLineage(
-            deps_by_column={
-                column: [dg.TableColumnDep(asset_key=asset, column_name=name) for name in names]
-                for column, names in sources.items()
-            }
-        )
-    )
-
-
 def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
-    return _table(
+    return tables.records(
         [
             {
                 "expectation": o.check_name,
@@ -418,24 +332,3 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
             for o in outcomes
         ]
     )
-
-
-def _table(rows: Sequence[Mapping[str, str | int]]) -> dg.MetadataValue:
-    """A table; of no rows one row that says so, for Dagster draws nothing for an empty one."""
-    shown = rows or [{"": "nothing"}]
-    return dg.MetadataValue.table(
-        records=[dg.TableRecord(dict(row)) for row in shown],
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn(name, "int" if isinstance(value, int) else "string") for name, value in shown[0].items()
-            ]
-        ),
-    )
-
-
-def _plain(text: str) -> str:
-    """A text that came from data or model, as one line in which Markdown finds no table, link or image."""
-    flat = " ".join(text.split())
-    for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!"):
-        flat = flat.replace(mark, f"\\{mark}")
-    return flat

@@ -8,7 +8,7 @@ from orders_monitor.core.plan import CastColumn, Hold, Plan, RenameColumn
 from orders_monitor.core.planning import build
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline import keys, metadata, sentences
 from orders_monitor.pipeline.resources import Desk, Stores
 
 
@@ -49,7 +49,7 @@ def draw_up(desk: Desk, partition: str) -> tuple[Plan, tuple[str, ...]]:
         plan = plan.model_copy(update={"actions": (lossy,), "unexplained": ()})
     desk.record(partition, "plan", plan)
     dropped = () if accepted is None else accepted.dropped
-    return plan, tuple(f"{metadata.sentence_of_action(d.action)}: {d.why}" for d in dropped)
+    return plan, tuple(f"{sentences.of_action(d.action)}: {d.why}" for d in dropped)
 
 
 def _lossy_cast(desk: Desk, landing: Landing, plan: Plan) -> Hold | None:

@@ -1,0 +1,49 @@
+"""sentences: what a value says to a person, in one line."""
+
+from orders_monitor.core.plan import Action
+from orders_monitor.core.predicate import Predicate
+
+
+def of_action(action: Action) -> str:
+    """What an action does, in one line."""
+    match action.kind:
+        case "publish_as_is":
+            return "publish the rows"
+        case "rename_column":
+            return f"read {action.to} from the landed column {action.column}"
+        case "cast_column":
+            return f"cast {action.column} to {action.type}"
+        case "scale_column":
+            return f"divide {action.column} by {action.divide_by}"
+        case "quarantine_rows":
+            return f"set aside the rows where {of_predicate(action.where)}"
+        case "drop_duplicates":
+            return "drop exact duplicates"
+        case "accept_change":
+            return f"go on without the new column {action.column}"
+        case "hold":
+            return f"hold: {action.why}"
+
+
+def of_predicate(where: Predicate) -> str:
+    """Which rows a predicate names, in words."""
+    match where.kind:
+        case "is_null":
+            return f"{where.column} is missing"
+        case "not_in":
+            return f"{where.column} is none of {', '.join(where.values)}"
+        case "out_of_range":
+            bounds = (("below", where.minimum), ("above", where.maximum))
+            return f"{where.column} is " + " or ".join(f"{side} {bound}" for side, bound in bounds if bound is not None)
+        case "not_matching":
+            return f"{where.column} does not match {where.regex}"
+        case "longer_than":
+            return f"{where.column} has more than {where.characters} characters"
+
+
+def plain(text: str) -> str:
+    """A text that came from data or model, as one line in which Markdown finds no table, link or image."""
+    flat = " ".join(text.split())
+    for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!"):
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat
