@@ -139,7 +139,7 @@ BOTH_SIDES = [
             column="amount",
             quantile_ranges={"quantiles": [0.2, 0.5], "value_ranges": [[-6, 0], [0, 1]]},
         ),
-        ("quantiles 0.2: -5.00, 0.5: 20.50", 0, ()),
+        ("quantiles 0.2: -5, 0.5: 20.5", 0, ()),
     ),
     (
         expects("column_proportion_of_unique_values_to_be_between", column="email", min_value=1),
@@ -252,9 +252,24 @@ def test_two_quantiles_of_one_column_are_two_questions(orders):
     ]
     outcomes = validate(orders, view="orders", expectations=declared, sample_values="masked")
 
-    assert [(True, "quantiles 0.2: -5.00"), (True, "quantiles 0.9: 40.25")] == [
-        (o.passed, o.observed) for o in outcomes
+    assert [(True, "quantiles 0.2: -5"), (True, "quantiles 0.9: 40.25")] == [(o.passed, o.observed) for o in outcomes]
+
+
+def test_a_row_condition_limits_the_rows_that_are_asked(orders):
+    """Under a condition only the rows that meet it are counted, and missing values among them are still left out."""
+    paid = {"type": "comparison", "column": {"name": "status"}, "operator": "==", "parameter": "paid"}
+    declared = [
+        expects("column_values_to_be_unique", column="order_id", row_condition=paid),
+        expects("column_mean_to_be_between", column="weight", max_value=1, row_condition=paid),
+        expects("column_proportion_of_unique_values_to_be_between", column="weight", min_value=1, row_condition=paid),
     ]
+    outcomes = validate(orders, view="orders", expectations=declared, sample_values="masked")
+
+    assert [
+        (True, "0 unexpected", 4),
+        (False, "mean 3.1667", 6),
+        (True, "proportion of unique values 1", 6),
+    ] == [(o.passed, o.observed, o.rows) for o in outcomes]
 
 
 def test_one_that_raises_leaves_the_others_alone(orders):
@@ -541,6 +556,7 @@ REFUSED = [
     (expects("column_values_to_match_regex", column="a", regex="("), "as a regular expression"),
     (expects("column_values_to_be_of_type", column="a", type_="varchar"), "capital letters"),
     (expects("column_values_to_be_increasing", column="a"), "no SQL for it"),
+    (expects("column_values_to_be_unique", column="a", row_condition="a > 1; drop table x"), "row_condition is not"),
     (expects("column_values_to_be_in_set", column="a", value_set={"$PARAMETER": "x"}), "is a parameter"),
     (expects("query_results_to_match_comparison", base_query="drop table x"), "SQL of its own"),
 ]

@@ -4,7 +4,7 @@ The connection belongs to the caller and is never closed here. Results are read 
 Great Expectations closes connections under results that it has not read yet.
 """
 
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
@@ -34,10 +34,10 @@ class DuckDBType(sa.types.UserDefinedType[Any]):
         return type(self).__name__
 
 
-@lru_cache(maxsize=1024)
+@cache
 def type_class(name: str) -> type[DuckDBType]:
     """The class of a DuckDB type name; that of `DECIMAL(12,2)` derives from that of `DECIMAL`."""
-    name = name.upper()
+    name = name.upper().replace("\0", "?")
     family, parameters, _ = name.partition("(")
     return type(name, (type_class(family) if parameters else DuckDBType,), {"__module__": __name__})
 

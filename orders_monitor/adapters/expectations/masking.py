@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any, TypeGuard
 
 CHARACTERS_MAX = 24
+NAME_CHARACTERS_MAX = 64
 
 _KEPT_FIRST = 2
 _KEPT_FROM = 6
@@ -40,9 +41,14 @@ def masked(text: str) -> str:
     return plain(first + "".join(map(_class, middle)) + last)
 
 
-def plain(text: str) -> str:
-    """The text on one line, cut to 24 characters; what cannot be printed is `?`."""
-    cut = text if len(text) <= CHARACTERS_MAX else text[: CHARACTERS_MAX - 1] + "…"
+def name(text: str) -> str:
+    """The name of a column or type on one line, cut to 64 characters."""
+    return plain(text, characters_max=NAME_CHARACTERS_MAX)
+
+
+def plain(text: str, *, characters_max: int = CHARACTERS_MAX) -> str:
+    """The text on one line, cut; what cannot be printed is `?`."""
+    cut = text if len(text) <= characters_max else text[: characters_max - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in cut)
 
 

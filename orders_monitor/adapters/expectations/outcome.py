@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orders_monitor.adapters.expectations.masking import is_number, is_shown, number, plain, told
+from orders_monitor.adapters.expectations.masking import is_number, is_shown, name, number, told
 from orders_monitor.core.expectation import Expectation, Outcome
 
 LISTED_MAX = 3
@@ -37,15 +37,13 @@ def _why(expectation: Expectation, types: Mapping[str, str]) -> str:
     exception of a round to every metric that failed in it.
     """
     columns = _columns(expectation)
-    missing = [plain(column) for column in columns if column not in types]
+    missing = [name(column) for column in columns if column not in types]
     if len(missing) == 1:
         return f"column {missing[0]} is not there"
     if missing:
         return f"columns {', '.join(missing)} are not there"
     if columns:
-        return "it cannot be computed on " + " and ".join(
-            f"{plain(column)} of type {types[column]}" for column in columns
-        )
+        return "it cannot be computed on " + " and ".join(f"{name(c)} of type {name(types[c])}" for c in columns)
     return "Great Expectations could not compute it"
 
 
@@ -81,12 +79,12 @@ def _observed(expectation: Expectation, result: Mapping[str, Any], *, types: Map
     if expectation.type.startswith("expect_table_columns_"):
         return _columns_compared(expectation, list(types))
     if "type" in expectation.type and isinstance(observed, str):
-        return plain(observed)
+        return name(observed)
     if measure in ("row count", "column count") and isinstance(observed, int):
         return f"{observed:,} {measure.removesuffix(' count')}s"
     if isinstance(observed, dict) and "quantiles" in observed:
         pairs = zip(observed["quantiles"], observed["values"], strict=True)
-        return "quantiles " + ", ".join(f"{at:g}: {told(value, shown=True)}" for at, value in pairs)
+        return "quantiles " + ", ".join(f"{at:g}: {_value(value, shown=shown, values=values)}" for at, value in pairs)
     return f"{measure} {_value(observed, shown=shown, values=values)}"
 
 
@@ -115,6 +113,6 @@ def _columns_compared(expectation: Expectation, found: Sequence[str]) -> str:
 
 
 def _few(what: str, columns: Sequence[str]) -> list[str]:
-    names = ", ".join(map(plain, columns[:LISTED_MAX]))
+    names = ", ".join(map(name, columns[:LISTED_MAX]))
     rest = len(columns) - LISTED_MAX
     return [f"{what}: {names}" + (f" and {rest:,} more" if rest > 0 else "")] if columns else []

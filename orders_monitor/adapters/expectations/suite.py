@@ -14,6 +14,9 @@ POSITION = "position"
 # Great Expectations computes two of these on one column once, with the arguments of one, and answers both with it.
 _ONE_A_BATCH = ("expect_column_quantile_values_to_be_between", "expect_table_row_count_to_equal_other_table")
 
+# Ours to give, or deprecated.
+_NOT_DECLARED = {"batch_id", "condition_parser"}
+
 # Row by row only in pandas; with SQL the type of the column answers.
 _READ_FROM_THE_SCHEMA = ("column_values.of_type", "column_values.in_type_list")
 
@@ -42,7 +45,7 @@ def _theirs(expectation: Expectation, position: int) -> Any:
     try:
         theirs = get_expectation_impl(expectation.type)
         _check_engine(theirs)
-        _check_names(expectation, known={*theirs.domain_keys, *theirs.success_keys} - {"batch_id"})
+        _check_names(expectation, known={*theirs.domain_keys, *theirs.success_keys} - _NOT_DECLARED)
         built = theirs(**expectation.kwargs, meta={POSITION: position})
         _check_values(expectation, built)
     except (GreatExpectationsError, ValueError, TypeError) as error:
@@ -73,6 +76,10 @@ def _check_names(expectation: Expectation, *, known: set[str]) -> None:
             raise ValueError(f"it has no argument {name!r}; it knows {', '.join(sorted(known))}")
         if isinstance(value, dict) and "$PARAMETER" in value:
             raise ValueError(f"{name} is a parameter; write its value")
+        if name == "row_condition" and not isinstance(value, dict):
+            raise ValueError(
+                "row_condition is not {type: comparison, column: {name: ...}, operator: ..., parameter: ...}"
+            )
 
 
 def _check_values(expectation: Expectation, built: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, Literal
 
 import duckdb
@@ -15,6 +16,9 @@ SampleValues = Literal["masked", "none"]
 
 # Enough rows to find three different values among them.
 _UNEXPECTED_ROWS_MAX = 20
+
+# Great Expectations has one current context a process.
+_CURRENT = Lock()
 
 
 def validate(
@@ -116,7 +120,8 @@ def _context() -> Iterator[Any]:
         analytics_enabled=False,
         progress_bars=ProgressBarsConfig(globally=False),
     )
-    try:
-        yield library.get_context(mode="ephemeral", project_config=quiet)
-    finally:
-        set_context(None)
+    with _CURRENT:
+        try:
+            yield library.get_context(mode="ephemeral", project_config=quiet)
+        finally:
+            set_context(None)
