@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationErro
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
+from orders_monitor.adapters.lake import RESERVED
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.monitor import build_table_monitor
@@ -63,6 +64,8 @@ def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
         place = [part for part in first["loc"] if part != "[key]"]
         keys = [part for part in place if isinstance(part, int) or not _is_a_union_tag(part, body, place)]
         raise _mistake(path, keys, _why(first)) from None
+    if table.name in RESERVED:
+        raise _mistake(path, ["name"], f"{table.name!r} is a folder that the lake keeps for every table")
     if not is_valid_cron_schedule(table.cron):
         raise _mistake(path, ["cron"], f"{table.cron!r} is not a cron schedule of five fields")
     return table

@@ -26,7 +26,8 @@ from orders_monitor.core.value import Value
 Stage = Literal["landed", "candidate", "quarantine"]
 
 _SCRATCH = "_scratch"
-_RESERVED = ("landed", "quarantine")
+# No table can be called this: its folder would lie among those of every table.
+RESERVED = ("landed", "quarantine")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PARTITION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}")
 
@@ -92,7 +93,7 @@ class Lake:
 
     def table_folder(self, table: str) -> Path:
         """The folder of a published table. Raises ValueError for a name that is none, or that the lake uses itself."""
-        if not _TABLE.fullmatch(table) or table in _RESERVED:
+        if not _TABLE.fullmatch(table) or table in RESERVED:
             raise ValueError(f"{table!r} cannot be the name of a table in the lake")
         return self._root / table
 

@@ -46,6 +46,8 @@ MISTAKES = [
     ("  owners:\n    team: shop\n", "", "2: owners: this field is needed"),
     ("        type: VARCHAR\n", "", "17: contract.columns.1.type: this field is needed"),
     ("name: small_shop", "name: Small Shop", "3: name: 'Small Shop' does not match ^[a-z][a-z0-9_]{0,62}$"),
+    ("name: small_shop", "name: landed", "3: name: 'landed' is a folder that the lake keeps for every table"),
+    ("name: small_shop", "name: quarantine", "3: name: 'quarantine' is a folder that the lake keeps for every table"),
     (
         "Europe/Berlin",
         "Mars/Olympus",
