@@ -7,17 +7,27 @@ why the story is told) and, where readers have something already, `before.csv`: 
 import json
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.quality import Quality
-from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, published_days
+from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, open_shop, published_days
 
 NIGHTS = Path(__file__).with_name("nights")
 STORIES = sorted(folder.name for folder in NIGHTS.iterdir() if folder.is_dir())
 FILES = {"landing.csv", "before.csv", "expected.json"}
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """A small shop with stores of its own and an empty instance."""
+    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
+    monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield open_shop(tmp_path, instance)
 
 
 def told(shop: Shop, story: Path) -> dict[str, object]:
