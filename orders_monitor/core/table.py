@@ -12,11 +12,17 @@ from orders_monitor.core.policy import Policy
 from orders_monitor.core.source import SourceDeclaration
 from orders_monitor.core.value import Value
 
+PARTITION_COLUMN = "partition_date"
+
 
 class Partitions(Value):
-    """The daily partitions: the first one, and the time zone in which a day begins and ends."""
+    """The daily partitions: the first one, and the time zone in which a day begins and ends.
+
+    `end` is the last partition, itself included; without it there is a new partition every day.
+    """
 
     start: date
+    end: date | None = None
     timezone: str = "UTC"
 
     @field_validator("timezone")
@@ -27,6 +33,12 @@ class Partitions(Value):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{timezone!r} is not a time zone of the IANA database") from error
         return timezone
+
+    @model_validator(mode="after")
+    def _end_is_not_before_start(self) -> "Partitions":
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"the last partition {self.end} is before the first one {self.start}")
+        return self
 
 
 class Tolerances(Value):
@@ -77,4 +89,13 @@ class MonitoredTable(Value):
         for name in names:
             if names.count(name) > 1 or name in reserved:
                 raise ValueError(f"two checks would be called {name!r}; give one of the expectations an `id`")
+        return self
+
+    @model_validator(mode="after")
+    def _the_day_has_a_name_of_its_own(self) -> "MonitoredTable":
+        if any(column.name.lower() == PARTITION_COLUMN for column in self.contract.columns):
+            raise ValueError(
+                f"a column of the contract is called {PARTITION_COLUMN!r}, as the published table calls its own day; "
+                "give it another name with `source.columns`"
+            )
         return self

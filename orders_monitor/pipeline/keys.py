@@ -1,6 +1,6 @@
 """The names of one table's assets, checks, jobs and sensors: one word a stage, the same everywhere."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -44,8 +44,12 @@ def review_job(table: MonitoredTable) -> str:
 
 def partitions_of(table: MonitoredTable) -> dg.DailyPartitionsDefinition:
     """The daily partitions as declared, with their explicit time zone."""
+    declared = table.partitions
     return dg.DailyPartitionsDefinition(
-        start_date=table.partitions.start.isoformat(), timezone=table.partitions.timezone
+        start_date=declared.start.isoformat(),
+        # Dagster's end is the first day that is no partition any more.
+        end_date=None if declared.end is None else (declared.end + timedelta(days=1)).isoformat(),
+        timezone=declared.timezone,
     )
 
 

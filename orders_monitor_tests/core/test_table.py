@@ -32,6 +32,8 @@ def test_the_least_declaration_is_enough():
         ({"name": "Orders Daily"}, "should match pattern"),
         ({"partitions": {"start": "2026-01-01", "timezone": "Mars/Base"}}, "'Mars/Base' is not a time zone"),
         ({"partitions": {"start": "2026-01-01", "timezone": "../etc/passwd"}}, "is not a time zone"),
+        ({"partitions": {"start": "2026-01-02", "end": "2026-01-01"}}, "2026-01-01 is before the first one 2026-01-02"),
+        ({"contract": {"columns": [{"name": "Partition_Date", "type": "DATE"}]}}, "give it another name with `source"),
         ({"expectations": [UNIQUE, UNIQUE]}, "two checks would be called 'id_be_unique'"),
         ({"expectations": [UNIQUE | {"id": "quality_gate"}]}, "two checks would be called 'quality_gate'"),
         ({"policy": {"routes": {"publish": "automatic"}}}, "Input should be"),

@@ -11,10 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orders_monitor.adapters.delta.schema import PARTITION_COLUMN, fitting, schema_of
+from orders_monitor.adapters.delta.schema import fitting, schema_of
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.review import Publication
+from orders_monitor.core.table import PARTITION_COLUMN
 from orders_monitor.core.value import Value
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.core.table import PARTITION_COLUMN
 
 if TYPE_CHECKING:
     # Heavy: a process that publishes nothing does not pay for it.
     from deltalake import DeltaTable, Schema
-
-PARTITION_COLUMN = "partition_date"
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
 _DELTA_TYPES: Mapping[str, str] = {
