@@ -60,3 +60,10 @@ class Outcome(Value):
         few = f", such as {', '.join(self.sample[:3])}" if self.sample else ""
         count = f"{self.unexpected:,} of {self.rows:,} rows{share}" if self.unexpected else self.observed
         return f"{self.check_name}{about}: {count}{few}"
+
+
+class Asked(Value):
+    """The outcomes of one question: `question` is the digest of the bytes, the expectations and who answered."""
+
+    question: str
+    outcomes: tuple[Outcome, ...]

@@ -1,6 +1,6 @@
 """quality: drift against the contract, expectations on the landed bytes, anomalies against history. Nothing blocks."""
 
-from pathlib import Path
+from importlib.metadata import version
 
 import dagster as dg
 
@@ -9,11 +9,12 @@ from orders_monitor.core import anomaly, drift
 from orders_monitor.core import quality as assembling
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
-from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.expectation import Asked, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
 
@@ -59,7 +60,7 @@ def judge(desk: Desk, partition: str) -> Quality:
         expectations=table.expectations,
         profile=profile,
         changes=changes,
-        outcomes=ask(desk, desk.lake.path(landing.path)),
+        outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
         baselines=baselines,
         anomalies=anomalies,
     )
@@ -80,20 +81,36 @@ def published_history(desk: Desk, partition: str) -> tuple[tuple[str, Profile], 
     return tuple((event.partition, Profile.model_validate(event.body)) for event in events)
 
 
-def ask(desk: Desk, file: Path) -> tuple[Outcome, ...]:
-    """What the declared expectations say of the rows in this file. Raises DeclarationInvalid.
+def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome, ...]:
+    """What the declared expectations say of the rows in a file of the lake. Raises DeclarationInvalid.
 
+    The same question about the same bytes is asked once: a plan that changes nothing makes the landed file again.
     Great Expectations is asked here and not when the declaration is read: importing it takes seconds, and every
     process of Dagster's reads the declaration.
     """
-    _require_askable(desk.table)
-    with desk.engine.connection(file, view=desk.table.name) as connection:
-        return validate(
-            connection,
-            view=desk.table.name,
-            expectations=desk.table.expectations,
-            sample_values=desk.table.sample_values,
+    table, question = desk.table, _question(desk.table, digest)
+    known = desk.find(partition, "asked", Asked)
+    if known is not None and known.question == question:
+        return known.outcomes
+    _require_askable(table)
+    with desk.engine.connection(desk.lake.path(path), view=table.name) as connection:
+        outcomes = validate(
+            connection, view=table.name, expectations=table.expectations, sample_values=table.sample_values
         )
+    desk.record(partition, "asked", Asked(question=question, outcomes=outcomes))
+    return outcomes
+
+
+def _question(table: MonitoredTable, digest: str) -> str:
+    """Everything that an answer follows from."""
+    return digest_of(
+        {
+            "bytes": digest,
+            "expectations": [expectation.model_dump_json() for expectation in table.expectations],
+            "sample_values": table.sample_values,
+            "great_expectations": version("great_expectations"),
+        }
+    )
 
 
 def _require_askable(table: MonitoredTable) -> None:

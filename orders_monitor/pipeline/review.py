@@ -76,7 +76,7 @@ def outcomes_now(desk: Desk, partition: str, *, ask_again: bool) -> tuple[Outcom
     known = desk.find(partition, "validation", Validation)
     if known is not None and known.candidate_digest == candidate.digest and not ask_again:
         return known.outcomes
-    outcomes = ask(desk, desk.lake.path(candidate.path))
+    outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
     desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
     answer_by_policy(desk, partition, plan=plan, candidate=candidate)
     return outcomes

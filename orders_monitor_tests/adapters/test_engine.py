@@ -91,6 +91,33 @@ def test_published_as_is_every_row_stays_in_its_order(tmp_path):
     ) == applied(tmp_path, land(tmp_path, LANDED), PublishAsIs())
 
 
+def test_what_a_plan_leaves_alone_is_the_landed_file_again(tmp_path):
+    """Nothing to change gives the landed bytes, whoever wrote them; anything to change gives others."""
+    landed = land(tmp_path, LANDED)
+    reordered = Contract(columns=tuple(reversed(CONTRACT.columns)))
+    bytes_of = {}
+    for name, contract, action in (
+        ("alone", CONTRACT, PublishAsIs()),
+        ("reordered", reordered, PublishAsIs()),
+        ("quarantined", CONTRACT, QuarantineRows(where=IsNull(column="status"))),
+        ("no row quarantined", CONTRACT, QuarantineRows(where=IsNull(column="order_id"))),
+    ):
+        into = tmp_path / f"{name}.parquet"
+        ENGINE.apply(landed, plan(action), contract, into=into, quarantine_into=tmp_path / "aside.parquet")
+        bytes_of[name] = into.read_bytes() == landed.read_bytes()
+
+    assert {"alone": True, "reordered": False, "quarantined": False, "no row quarantined": True} == bytes_of
+
+
+def test_a_candidate_that_cannot_be_copied_is_a_sentence(tmp_path):
+    """A folder that is not there is the store's trouble."""
+    landed = land(tmp_path, LANDED)
+    with pytest.raises(StoreUnavailable, match="No such file or directory"):
+        ENGINE.apply(
+            landed, plan(PublishAsIs()), CONTRACT, into=tmp_path / "gone" / "c.parquet", quarantine_into=tmp_path / "q"
+        )
+
+
 def test_duplicates_keep_the_first(tmp_path):
     """Of rows that are equal in every column the first in the file stays, where it was."""
     assert (
