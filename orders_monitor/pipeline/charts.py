@@ -36,7 +36,12 @@ def _row(index: int, name: str, value: float, low: float | None, high: float | N
     if low is not None and high is not None:
         band = f'<rect x="{x(low)}" y="{y - 9}" width="{max(2.0, x(high) - x(low))}" height="10" fill="#cfe3f5"/>'
     return (
-        f'<text x="4" y="{y}" fill="#333333">{escape(name[:28])}</text>{band}'
+        f'<text x="4" y="{y}" fill="#333333">{escape(_printable(name[:28]))}</text>{band}'
         f'<circle cx="{x(value)}" cy="{y - 4}" r="4" fill="{"#1f6fb2" if inside else "#c0392b"}"/>'
         f'<text x="{WIDTH - 84}" y="{y}" fill="#333333">{value:,.4g}</text>'
     )
+
+
+def _printable(name: str) -> str:
+    """A column may be called anything, and XML allows no control characters: one of them would blank the picture."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
