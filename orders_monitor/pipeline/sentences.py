@@ -46,4 +46,5 @@ def plain(text: str) -> str:
     flat = " ".join(text.split())
     for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!"):
         flat = flat.replace(mark, f"\\{mark}")
-    return flat
+    # The UI makes a link of a bare address, escaped or not: a character of no width keeps it text.
+    return flat.replace("://", ":\N{ZERO WIDTH SPACE}//").replace("www.", "www\N{ZERO WIDTH SPACE}.")
