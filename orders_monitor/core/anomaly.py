@@ -15,13 +15,13 @@ from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.table import Tolerances
 
 DUPLICATE_SHARE_MARGIN = 0.005
-DUPLICATE_SHARE_COLD_MAX = 0.01
 
 _SPREAD_FLOOR = 0.05
 _SMOOTHING = 0.2
 _WEEKDAY_DAYS_MIN = 14
 _MAD_TO_SIGMA = 1.4826
 _CLIP_SIGMAS = 3.0
+_ORDINARY_SHARE_OF_DAYS = 0.95
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Point = tuple[int, float]
@@ -29,21 +29,33 @@ Verdict = tuple[Baseline, Anomaly | None]
 
 
 def judge(
-    profile: Profile, history: Sequence[tuple[str, Profile]], *, partition: str, tolerances: Tolerances
+    profile: Profile,
+    history: Sequence[tuple[str, Profile]],
+    *,
+    landed: Sequence[tuple[str, Profile]] | None = None,
+    partition: str,
+    tolerances: Tolerances,
 ) -> tuple[tuple[Baseline, ...], tuple[Anomaly, ...]]:
     """The baseline of every metric, and those that the partition breaks.
 
-    `history` holds profiles by partition (an ISO date); later partitions than this one and days beyond `days_max` are
-    left out, a missing one is just absent. Rows count rows, shares are 0 to 1 of the partition's rows.
+    `history` holds profiles by partition (an ISO date) of what was published, `landed` of the same days as they came
+    (where it is not given, nothing was repaired). Later partitions than this one and days beyond `days_max` are left
+    out, a missing one is just absent. Rows count rows, shares are 0 to 1 of the partition's rows.
     """
-    earlier = sorted((p for p in history if p[0] < partition), key=lambda p: p[0])[-tolerances.days_max :]
-    days = [(date.fromisoformat(key).weekday(), before) for key, before in earlier]
+    days = _before(partition, history, days_max=tolerances.days_max)
+    as_came = days if landed is None else _before(partition, landed, days_max=tolerances.days_max)
     weekday = date.fromisoformat(partition).weekday()
     verdicts = [_rows(profile.rows, days, weekday=weekday, tolerances=tolerances)]
     if profile.rows > 0:
         verdicts += [_null_share(profile, c.name, days, weekday, tolerances) for c in profile.columns]
-        verdicts.append(_duplicates(profile, days, tolerances))
+        verdicts.append(_duplicates(profile, as_came, tolerances))
     return tuple(b for b, _ in verdicts), tuple(a for _, a in verdicts if a is not None)
+
+
+def _before(partition: str, history: Sequence[tuple[str, Profile]], *, days_max: int) -> list[tuple[int, Profile]]:
+    """The weekday and profile of the last days before a partition, oldest first."""
+    earlier = sorted((p for p in history if p[0] < partition), key=lambda p: p[0])[-days_max:]
+    return [(date.fromisoformat(key).weekday(), before) for key, before in earlier]
 
 
 def _rows(rows: int, days: Sequence[tuple[int, Profile]], *, weekday: int, tolerances: Tolerances) -> Verdict:
@@ -134,12 +146,11 @@ def _null_share(
 
 
 def _duplicates(profile: Profile, days: Sequence[tuple[int, Profile]], tolerances: Tolerances) -> Verdict:
+    """Learned from the days as they came: a published day from which repeated rows were dropped teaches nothing."""
     shares = [before.duplicate_rows / before.rows for _, before in days if before.rows > 0]
     observed = profile.duplicate_rows / profile.rows
     known = len(shares) >= tolerances.days_min
-    high = max(shares, default=0.0) + DUPLICATE_SHARE_MARGIN
-    if not known:
-        high = max(high, DUPLICATE_SHARE_COLD_MAX)
+    high = _known_high(shares) if known else _cold_high(shares, tolerances)
     baseline = Baseline(
         metric="duplicate_rows",
         observed=round(observed, 6),
@@ -155,6 +166,18 @@ def _duplicates(profile: Profile, days: Sequence[tuple[int, Profile]], tolerance
         f"up to {high:.1%} is ordinary (from {len(shares)} days)"
     )
     return baseline, _anomaly(baseline, sentence)
+
+
+def _cold_high(shares: Sequence[float], tolerances: Tolerances) -> float:
+    return max(tolerances.duplicate_share_cold, max(shares, default=0.0) + DUPLICATE_SHARE_MARGIN)
+
+
+def _known_high(shares: Sequence[float]) -> float:
+    """What 19 of 20 days stay below, and a margin. A batch that once came twice must not hide the next one."""
+    usual = sorted(shares)[int(_ORDINARY_SHARE_OF_DAYS * (len(shares) - 1))]
+    middle = median(shares)
+    spread = _MAD_TO_SIGMA * median(abs(share - middle) for share in shares)
+    return usual + _CLIP_SIGMAS * spread + DUPLICATE_SHARE_MARGIN
 
 
 def _no_rows(baseline: Baseline, *, expected: float) -> Anomaly:

@@ -42,11 +42,15 @@ class Partitions(Value):
 
 
 class Tolerances(Value):
-    """When a day is unusual. `deviations` counts robust standard deviations; a baseline needs `days_min` days."""
+    """When a day is unusual. `deviations` counts robust standard deviations; a baseline needs `days_min` days.
+
+    `duplicate_share_cold`: up to this share of repeated rows is ordinary while there is no baseline.
+    """
 
     volume_deviations: float = Field(default=4.0, gt=0)
     null_share_deviations: float = Field(default=6.0, gt=0)
     null_share_min_change: float = Field(default=0.02, ge=0, le=1)
+    duplicate_share_cold: float = Field(default=0.01, ge=0, le=1)
     days_min: int = Field(default=8, ge=2)
     days_max: int = Field(default=56, ge=2)
 

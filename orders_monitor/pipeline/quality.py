@@ -53,7 +53,13 @@ def judge(desk: Desk, partition: str) -> Quality:
     if landing.rows == 0:
         # Without a value a file of text says nothing about types: an empty night must not look like drift.
         changes = tuple(c for c in changes if not isinstance(c, TypeWidened | TypeNarrowed | TypeChanged))
-    baselines, anomalies = anomaly.judge(profile, history, partition=partition, tolerances=table.tolerances)
+    baselines, anomalies = anomaly.judge(
+        profile,
+        history,
+        landed=published_history(desk, partition, as_landed=True),
+        partition=partition,
+        tolerances=table.tolerances,
+    )
     quality = assembling.assemble(
         landing,
         contract=table.contract,
@@ -68,15 +74,20 @@ def judge(desk: Desk, partition: str) -> Quality:
     return quality
 
 
-def published_history(desk: Desk, partition: str) -> tuple[tuple[str, Profile], ...]:
-    """Profiles of the published bytes of earlier partitions, oldest first.
+def published_history(desk: Desk, partition: str, *, as_landed: bool = False) -> tuple[tuple[str, Profile], ...]:
+    """Profiles of the published bytes of earlier partitions, or of what landed as these, oldest first.
 
     What was held or rejected is not in it, and a repaired column is in it as repaired: a baseline learns from what
-    readers were given.
+    readers were given. How often rows repeat can only be learned from what landed.
     """
-    days_max = desk.table.tolerances.days_max  # the kind is recorded by publications only, so all of it is published
+    # `published_profile` is recorded by publications only, so all of it is published.
+    kind = "profile" if as_landed else "published_profile"
     events = desk.journal.history(
-        desk.table.name, "published_profile", before=partition, days_max=days_max, published_only=False
+        desk.table.name,
+        kind,
+        before=partition,
+        days_max=desk.table.tolerances.days_max,
+        published_only=as_landed,
     )
     return tuple((event.partition, Profile.model_validate(event.body)) for event in events)
 

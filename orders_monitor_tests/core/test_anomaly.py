@@ -161,7 +161,7 @@ def test_null_shares_know_the_weekday():
     [(0, 0, False), (10, 0, False), (11, 0, True), (5, 28, False), (6, 28, True), (80, 28, True), (10, 3, False)],
 )
 def test_repeated_rows_are_judged_from_the_first_day(repeated, days, unusual):
-    """Above a per cent without a history, or half a per cent above its maximum, repeated rows are unusual."""
+    """Above a per cent without a history, or half a per cent above what is usual, repeated rows are unusual."""
     assert (["duplicate_rows"] if unusual else []) == metrics(profile(1000, repeated=repeated), past(days))
 
 
@@ -173,6 +173,45 @@ def test_repeated_rows_of_every_day_are_ordinary():
         metrics(profile(1000, repeated=104), history),
         metrics(profile(1000, repeated=120), history),
     )
+
+
+def test_repeated_rows_are_learned_from_what_landed():
+    """Where repeated rows are dropped before they are published, tomorrow's are not compared with none."""
+    published, landed = past(28, repeated=0), past(28, repeated=30)
+
+    def judged_with(landed):
+        return judge(profile(1000, repeated=34), published, landed=landed, partition=MONDAY, tolerances=Tolerances())[1]
+
+    assert ([], ["duplicate_rows"]) == (
+        [a.metric for a in judged_with(landed)],
+        [a.metric for a in judged_with(None)],
+    )
+
+
+@pytest.mark.parametrize("days", [8, 14, 28, 56])
+def test_a_batch_that_came_twice_does_not_hide_the_next_one(days):
+    """One day with half of its rows repeated says nothing about what is usual."""
+    (first, _), *rest = past(days)
+
+    assert ["duplicate_rows"] == metrics(profile(1000, repeated=100), [(first, profile(1000, repeated=500)), *rest])
+
+
+def test_how_much_repeats_may_vary():
+    """Real days repeat between none and four per cent of their rows; six are unusual only where that is not usual."""
+    shares = [0, 5, 10, 20, 40, 10, 0] * 8
+    uneven = [(key, profile(1000, repeated=n)) for (key, _), n in zip(past(56), shares, strict=True)]
+
+    assert ([], ["duplicate_rows"]) == (
+        metrics(profile(1000, repeated=60), uneven),
+        metrics(profile(1000, repeated=120), uneven),
+    )
+
+
+def test_what_is_ordinary_without_a_history_may_be_declared():
+    """A shop that knows its repeated rows says so, and is not asked about them in its first week."""
+    today = profile(1000, repeated=39)
+
+    assert ([1, 0]) == [len(judged(today, [], duplicate_share_cold=share)[1]) for share in (0.03, 0.04)]
 
 
 def test_later_days_and_days_beyond_the_window_do_not_count():
