@@ -17,6 +17,8 @@ from orders_monitor.pipeline import keys, sentences
 from orders_monitor.pipeline.monitor import build_table_monitor
 from orders_monitor.pipeline.resources import Stores, open_desk
 
+# Dagster takes the signal for itself and fails the step that it meets.
+INTERRUPTED = dg.DagsterExecutionInterruptedError.__name__
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -42,28 +44,35 @@ def definitions_of(table: MonitoredTable) -> dg.Definitions:
 def nights(
     table: MonitoredTable, partitions: Sequence[str], instance: dg.DagsterInstance, *, publish_only: bool = False
 ) -> Iterator[Night]:
-    """Run the partitions one after another. A broken one stops no other."""
+    """Run the partitions one after another. A broken one stops no other; an interruption stops all of them.
+
+    Raises KeyboardInterrupt where the process was asked to stop (Ctrl-C, or a signal to terminate).
+    """
     definitions = definitions_of(table)
     nightly = definitions.resolve_job_def(keys.nightly_job(table))
     publish = definitions.resolve_job_def(keys.publish_job(table))
     for partition in partitions:
-        broken = None if publish_only else _run(nightly, partition, instance)
+        broken = None if publish_only else run_job(nightly, partition, instance)
         if broken is None and (publish_only or _gate(table, partition).status == "approved"):
-            broken = _run(publish, partition, instance)
+            broken = run_job(publish, partition, instance)
         yield _night(table, partition, broken)
 
 
-def _run(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance) -> str | None:
-    """The sentence of the first failure, or None."""
+def run_job(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance) -> str | None:
+    """Run one partition and say its first failure in a sentence, or None. Raises KeyboardInterrupt."""
     result = job.execute_in_process(instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False)
     if result.success:
         return None
     for event in result.all_node_events:
         if event.is_step_failure:
             failure = event.step_failure_data
+            if failure.error is not None and failure.error.cls_name == INTERRUPTED:
+                raise KeyboardInterrupt
             if failure.user_failure_data is not None and failure.user_failure_data.description:
                 return failure.user_failure_data.description
-            return failure.error.message.strip().splitlines()[0] if failure.error else f"{event.step_key} failed"
+            # Dagster wraps what a step raised into an error of its own, which says nothing.
+            error = failure.error.cause or failure.error if failure.error else None
+            return error.message.strip().splitlines()[0] if error else f"{event.step_key} failed"
     return f"the run {result.run_id} failed"
 
 
