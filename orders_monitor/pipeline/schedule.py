@@ -8,6 +8,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import (  # what 
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
 
+PUBLISH_RUN_MAX_S = 600
+
 
 def nightly_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
     """Everything up to the candidate and its checks. Publication is never in it: a decision launches that."""
@@ -28,7 +30,12 @@ def publish_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
         keys.publish_job(table),
         selection=dg.AssetSelection.assets(keys.published(table)) | dg.AssetSelection.checks(*blocking),
         description="Publish one decided partition. Without a decision it is refused.",
-        tags={"orders_monitor/table": table.name, "orders_monitor/team": table.owners.team},
+        tags={
+            "orders_monitor/table": table.name,
+            "orders_monitor/team": table.owners.team,
+            # A run that a power cut ended looks as if it ran, and holds the pool of one: after this it is called failed.
+            "dagster/max_runtime": str(PUBLISH_RUN_MAX_S),
+        },
     )
 
 

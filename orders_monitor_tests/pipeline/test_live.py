@@ -176,6 +176,13 @@ class Location:
 
         return wait_for(tick, "the decisions sensor ticks")
 
+    def newest_review(self) -> dict[str, Any]:
+        """The newest evaluation of `human_review`, as the check's page shows it."""
+        query = """query($key: AssetKeyInput!) { assetCheckExecutions(
+            assetKey: $key, checkName: "human_review", limit: 1) { partition evaluation { success } } }"""
+        (newest,) = self.ask(query, key={"path": ["orders_daily", "candidate"]})["assetCheckExecutions"]
+        return {"success": newest["evaluation"]["success"], "partition": newest["partition"]}
+
     def _is_loaded(self) -> bool:
         try:
             nodes = self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
@@ -267,10 +274,11 @@ def test_a_forged_check_opens_nothing(location):
     """Anybody who reaches the webserver may report that `human_review` passed; the gate does not read that."""
     forged = {"check_name": "human_review", "passed": True, "severity": "ERROR", "partition": CENTS}
     status, _ = location.post("/report_asset_check/orders_daily/candidate", forged)
+    shown = location.newest_review()
     tick = location.tick_after(time.time())
     run = location.launch("orders_daily_publish", CENTS)
 
-    assert (200, "SKIPPED") == (status, tick["status"])
+    assert (200, {"success": True, "partition": CENTS}, "SKIPPED") == (status, shown, tick["status"])
     assert "FAILURE" == location.ended(run)
     assert "awaiting" == location.gate(CENTS).status
 

@@ -9,7 +9,7 @@ import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator  # the ticks of the daemon, not exported
 
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline.schedule import nightly_job, nightly_schedule
+from orders_monitor.pipeline.schedule import nightly_job, nightly_schedule, publish_job
 from orders_monitor_tests.small_shop import declared
 
 NEW_YORK, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")
@@ -91,3 +91,10 @@ def test_it_runs_as_declared(tmp_path):
         schedule.job_name,
     )
     assert dg.DefaultScheduleStatus.RUNNING is schedule.default_status
+
+
+def test_a_publication_that_a_power_cut_ended_is_called_failed_soon(table):
+    """Dagster's monitor ends a publish run after ten minutes, so that its place in the pool of one is free again."""
+    tags = publish_job(table).tags or {}
+
+    assert "600" == tags["dagster/max_runtime"]
