@@ -33,7 +33,7 @@ def publish_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
         tags={
             "orders_monitor/table": table.name,
             "orders_monitor/team": table.owners.team,
-            # A run that a power cut ended looks as if it ran, and holds the pool of one: after this it is called failed.
+            # A run that a power cut ended still looks alive and holds the pool of one; after this it is called failed.
             "dagster/max_runtime": str(PUBLISH_RUN_MAX_S),
         },
     )
