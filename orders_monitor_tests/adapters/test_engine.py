@@ -552,6 +552,14 @@ def test_a_profile_says_what_is_in_the_columns(tmp_path):
     assert 5 == len(profile.columns[0].quantiles)
 
 
+def test_equal_bytes_have_equal_profiles(tmp_path):
+    """However the work was shared between threads, the same file has the same profile every time."""
+    skewed = "SELECT 1 + (i * 7919) % 97 / (1 + i % 13) AS price, 'a' || i % 50 AS article FROM range(3000) AS t(i)"
+    landed = land(tmp_path, skewed)
+
+    assert 1 == len({ENGINE.profile(landed, personal=frozenset()).model_dump_json() for _ in range(50)})
+
+
 def test_of_personal_columns_no_value_is_shown(tmp_path):
     """Neither frequent values nor extremes nor quantiles: hashes, counts and lengths only."""
     landed = land(tmp_path, "SELECT 'ann@example.org' AS mail, 4912345 AS phone, DATE '1990-01-01' AS born")
