@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: run run-once setup test check real clean
+.PHONY: run run-once setup test check real chaos clean
 
 run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
 	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
@@ -37,5 +37,8 @@ check: setup
 real: setup  ## every partition of a real data set: make real DATA=folder
 	@DATA="$(DATA)" $(BIN)/python -m pytest -q -m real
 
+chaos: setup  ## the running location: backfills, forgeries, a power cut (minutes)
+	@$(BIN)/python -m pytest -q -m chaos
+
 clean:  ## forget all state (not the environment)
-	rm -rf .orders_monitor
+	rm -rf .orders_monitor .tmp_dagster_home_*
