@@ -29,11 +29,12 @@ class ColumnProfile(Value):
 
 
 class Profile(Value):
-    """The statistics of one partition's bytes."""
+    """The statistics of one partition's bytes; `landed_digest` names them where they are a landing's."""
 
     rows: int
     duplicate_rows: int
     columns: tuple[ColumnProfile, ...]
+    landed_digest: str | None = None
 
     def column(self, name: str) -> ColumnProfile | None:
         """The profile of that column, or None."""

@@ -34,12 +34,19 @@ def plan_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
 
 def draw_up(desk: Desk, partition: str) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of a partition, and what of the proposal was dropped and why."""
+    """The plan of a partition, and what of the proposal was dropped and why.
+
+    Raises StageMissing where quality or investigation were about other bytes than those that are landed now.
+    """
     landing = desk.read(partition, "landed", Landing)
+    quality = desk.read(partition, "quality", Quality)
+    investigation = desk.read(partition, "investigation", Investigation)
+    desk.require_same_bytes(landing, "quality", quality.landed_digest)
+    desk.require_same_bytes(landing, "investigation", investigation.landed_digest)
     plan, accepted = build(
         landing,
-        desk.read(partition, "quality", Quality),
-        desk.read(partition, "investigation", Investigation),
+        quality,
+        investigation,
         contract=desk.table.contract,
         expectations=desk.table.expectations,
         policy=desk.table.policy,

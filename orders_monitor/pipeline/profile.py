@@ -32,6 +32,7 @@ def scan(desk: Desk, partition: str) -> Profile:
     """Profile the landed bytes."""
     landing = desk.read(partition, "landed", Landing)
     profile = desk.engine.profile(desk.lake.path(landing.path), personal=personal_columns(desk.table))
+    profile = profile.model_copy(update={"landed_digest": landing.digest})
     desk.record(partition, "profile", profile)
     return profile
 

@@ -39,10 +39,14 @@ def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
 
 def judge(desk: Desk, partition: str) -> Quality:
-    """Compare the landed bytes with the contract, the expectations and the published history."""
+    """Compare the landed bytes with the contract, the expectations and the published history.
+
+    Raises StageMissing where the profile is of other bytes than those that are landed now.
+    """
     table = desk.table
     landing = desk.read(partition, "landed", Landing)
     profile = desk.read(partition, "profile", Profile)
+    desk.require_same_bytes(landing, "profile", profile.landed_digest)
     history = published_history(desk, partition)
     changes = drift.compare(
         table.contract,

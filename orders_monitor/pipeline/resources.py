@@ -23,6 +23,7 @@ from orders_monitor.core.errors import (
     StageMissing,
     StoreUnavailable,
 )
+from orders_monitor.core.landing import Landing
 from orders_monitor.core.review import Case, Gate, gate
 from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source, SourceDeclaration
 from orders_monitor.core.table import MonitoredTable
@@ -72,6 +73,15 @@ class Desk:
         if found is None:
             raise StageMissing(table=self.table.name, partition=partition, stage=kind)
         return found
+
+    def require_same_bytes(self, landing: Landing, stage: str, landed_digest: str | None) -> None:
+        """Raise StageMissing where a stage was about other bytes than those that are landed now.
+
+        Somebody may land a partition again and select only a later stage: what was found out about the bytes before
+        says nothing about these.
+        """
+        if landed_digest != landing.digest:
+            raise StageMissing(table=self.table.name, partition=landing.partition, stage=stage)
 
     def case(self, partition: str) -> Case:
         """All that the gate asks about."""

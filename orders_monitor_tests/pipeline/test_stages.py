@@ -223,3 +223,36 @@ def test_a_stage_before_its_time_says_what_to_materialize(shop, stage, missing):
     assert f"small_shop {DAY}: no {missing} yet; materialize small_shop/{missing} for this partition first" == (
         failure_of(result)
     )
+
+
+@pytest.mark.parametrize(
+    ("selected", "needed"),
+    [(("quality",), "profile"), (("plan", "candidate"), "quality"), (("profile", "plan"), "quality")],
+)
+def test_what_was_found_out_about_other_bytes_is_not_believed(shop, selected, needed):
+    """Landed again, a partition is not planned on what was said of the bytes before: the stage to run is named."""
+    shop.arrives(DAY, csv_of(rows_of(DAY)))
+    shop.night(DAY)
+    before = found(shop, "plan", Plan)
+    shop.arrives(DAY, csv_of([[*row[:2], "1", *row[3:]] for row in rows_of(DAY)]))
+    shop.selected(DAY, dg.AssetSelection.assets(keys.stage(shop.table, "landed")))
+    result = shop.selected(DAY, dg.AssetSelection.assets(*(keys.stage(shop.table, stage) for stage in selected)))
+
+    assert not result.success
+    assert failure_of(result) == (
+        f"small_shop {DAY}: no {needed} yet; materialize small_shop/{needed} for this partition first"
+    )
+    assert before == found(shop, "plan", Plan)
+
+
+def test_the_same_bytes_landed_again_keep_what_was_found_out(shop):
+    """Landing a partition again without a change leaves every stage's answer as good as it was."""
+    shop.arrives(DAY, csv_of(rows_of(DAY)))
+    shop.night(DAY)
+    before = found(shop, "plan", Plan)
+    result = shop.selected(
+        DAY, dg.AssetSelection.assets(keys.stage(shop.table, "landed"), keys.stage(shop.table, "plan"))
+    )
+
+    assert result.success, failure_of(result)
+    assert before == found(shop, "plan", Plan)
