@@ -4,6 +4,7 @@ import dagster as dg
 
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
+from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
@@ -31,12 +32,20 @@ def profile_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 def scan(desk: Desk, partition: str) -> Profile:
     """Profile the landed bytes."""
     landing = desk.read(partition, "landed", Landing)
-    profile = desk.engine.profile(desk.lake.path(landing.path), personal=personal_columns(desk.table))
+    personal = personal_columns(desk.table, landing.landed_schema)
+    profile = desk.engine.profile(desk.lake.path(landing.path), personal=personal)
     profile = profile.model_copy(update={"landed_digest": landing.digest})
     desk.record(partition, "profile", profile)
     return profile
 
 
-def personal_columns(table: MonitoredTable) -> frozenset[str]:
-    """Columns whose values no profile shows: the declared ones, and every column that the contract does not know."""
-    return frozenset(column.name for column in table.contract.columns if column.personal)
+def personal_columns(table: MonitoredTable, landed: Schema) -> frozenset[str]:
+    """The landed columns whose values no profile shows: the declared ones, however they are spelled, and strangers.
+
+    A stranger is looked at only where it may be a promised column under another name, and none that is personal.
+    """
+    promised = {column.name.lower(): column.personal for column in table.contract.columns}
+    came = {name.lower() for name in landed.names}
+    missing = [personal for name, personal in promised.items() if name not in came]
+    strangers_are_personal = not missing or any(missing)
+    return frozenset(name for name in landed.names if promised.get(name.lower(), strangers_are_personal))

@@ -3,13 +3,14 @@
 import dagster as dg
 
 from orders_monitor.adapters.delta.publisher import DeltaPublisher
-from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.core.publication import Claimable, Done, Open, Refused
 from orders_monitor.core.review import Publication
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.profile import personal_columns
+from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk, Stores
 
 
@@ -41,6 +42,7 @@ def publish(desk: Desk, partition: str) -> Publication:
     written gets its receipt, what was not and is no longer wanted is voided.
     """
     publisher = DeltaPublisher(desk.settings.lake_root)
+    _ask_as_declared_now(desk, partition)
     step = _claim(desk, partition)
     if isinstance(step, Open) and publisher.committed(step.claim) is None and _is_stale(desk, step.claim):
         desk.journal.void(step.claim)
@@ -63,6 +65,16 @@ def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
     return desk.journal.claim(
         table=desk.table.name, partition=partition, environment=desk.settings.environment, run_id=desk.run_id
     )
+
+
+def _ask_as_declared_now(desk: Desk, partition: str) -> None:
+    """A declaration may be newer than the validation of an approved candidate: the gate answers from today's."""
+    if desk.gate(partition).status != "approved":
+        return
+    candidate = desk.read(partition, "candidate", Candidate)
+    outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
+    if outcomes != desk.read(partition, "validation", Validation).outcomes:
+        desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
 
 
 def _is_stale(desk: Desk, claim: Publication) -> bool:
@@ -88,11 +100,18 @@ def _require_the_decided_bytes(desk: Desk, claim: Publication) -> None:
             partition=claim.partition,
             why="the candidate file is not the one that was decided on; materialize the candidate again",
         )
+    if not desk.engine.keeps(desk.lake.path(claim.path), desk.table.contract):
+        raise PublicationRefused(
+            table=claim.table,
+            partition=claim.partition,
+            why="the contract was changed after this candidate was made; run the partition again",
+        )
 
 
 def _remember(desk: Desk, claim: Publication) -> None:
     """The profile of what readers now see: history is made of published bytes and nothing else."""
-    profile = desk.engine.profile(desk.lake.path(claim.path), personal=personal_columns(desk.table))
+    path = desk.lake.path(claim.path)
+    profile = desk.engine.profile(path, personal=personal_columns(desk.table, desk.engine.schema(path)))
     desk.record(claim.partition, "published_profile", profile)
 
 

@@ -49,6 +49,12 @@ class Engine:
             schema_of(connection, path)
             return _count(connection, select("count(*)", of=parquet(path)), [])
 
+    def keeps(self, path: Path, contract: Contract) -> bool:
+        """Whether a file has the contract's columns, in its order and of its types, and no other."""
+        with self._opened(path) as connection:
+            promised = [(column.name, canonical(connection, column.type)) for column in contract.columns]
+            return promised == [(column.name, column.type) for column in schema_of(connection, path).columns]
+
     def profile(self, path: Path, *, personal: frozenset[str]) -> Profile:
         """Every column's statistics; of the columns named in `personal` no value is shown."""
         with self._opened(path) as connection:

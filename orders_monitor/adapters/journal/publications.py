@@ -2,16 +2,17 @@
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal import tables
+from orders_monitor.adapters.journal import events, tables
 from orders_monitor.adapters.journal.cases import case_of, publications_of
 from orders_monitor.adapters.journal.store import now_text
-from orders_monitor.core.errors import PublicationRefused
+from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.publication import Claimable, Step, next_step
 from orders_monitor.core.review import Publication
 
 
 def claim(connection: sa.Connection, *, table: str, partition: str, environment: str, run_id: str) -> Step:
     """The next step of the partition; a Claimable is claimed when this returns. The caller holds the lock."""
+    _require_untouched(connection, table=table, partition=partition)
     case = case_of(connection, table=table, partition=partition, environment=environment)
     step = next_step(case, run_id=run_id)
     if isinstance(step, Claimable):
@@ -41,6 +42,16 @@ def void(connection: sa.Connection, publication: Publication) -> Publication:
         raise _refused(recorded, f"written as version {recorded.delta_version}, it cannot be given up")
     _insert_outcome(connection, recorded, outcome="void", delta_version=None)
     return recorded.model_copy(update={"voided": True})
+
+
+def _require_untouched(connection: sa.Connection, *, table: str, partition: str) -> None:
+    """What the gate answers from is as it was recorded. Raises StoreUnavailable, naming the first changed record."""
+    for kind in ("plan", "candidate", "validation"):
+        event = events.latest(connection, table=table, partition=partition, kind=kind)
+        seq = None if event is None else events.first_bad_seq(connection, event.run_id)
+        if event is not None and seq is not None:
+            why = f"record {seq} of run {event.run_id} was changed after it was written; run {partition} again"
+            raise StoreUnavailable(store="journal", why=why)
 
 
 def _recorded(connection: sa.Connection, publication: Publication) -> Publication:
