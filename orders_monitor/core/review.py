@@ -1,7 +1,7 @@
 """May this partition be published? One function: the check shows it, the publication obeys it, people answer to it.
 
 A decision binds one digest: table, partition, environment, plan and candidate bytes. Anything else is stale. A
-decision is spent by the publication that it allowed: publishing older bytes again asks again.
+decision is spent by the publication that it allowed, and by a later decision on other bytes: going back asks again.
 """
 
 from typing import Literal
@@ -140,7 +140,7 @@ def _answer(case: Case) -> tuple[Status, str, Decision | None]:
     if failures:
         return "failed", f"quality gate: {failures[0].sentence}" + _more(len(failures) - 1), None
     open_decisions = _unspent(case)
-    named = next((d for d in open_decisions if d.digest == digest), None)
+    named = _named(open_decisions, digest)
     if named is not None and named.verdict == "approve":
         return "approved", f"approved by {named.reviewer} (decision {named.id})", named
     if named is not None:
@@ -162,6 +162,16 @@ def _unspent(case: Case) -> list[Decision]:
     """
     spent = max((p.decision_id for p in case.publications if p.delta_version is not None and not p.voided), default=0)
     return sorted((d for d in case.decisions if d.id > spent), key=lambda d: d.id)
+
+
+def _named(open_decisions: list[Decision], digest: str) -> Decision | None:
+    """The first decision on the digest since the last one on other bytes: that one was the later word."""
+    named = None
+    for decision in reversed(open_decisions):
+        if decision.digest != digest:
+            break
+        named = decision
+    return named
 
 
 def _by_id(case: Case, decision_id: int) -> Decision | None:
