@@ -22,6 +22,7 @@ from orders_monitor.pipeline.execution import Night, nights
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
 from orders_monitor.pipeline.review import evaluation_of, record_decision
+from orders_monitor.pipeline.sentences import visible
 from orders_monitor.settings import PROJECT_ROOT
 
 DECLARATIONS = PROJECT_ROOT / "orders_monitor" / "defs"
@@ -130,7 +131,7 @@ def list_command(context: click.Context, as_json: bool, every: bool) -> None:
         click.echo(json.dumps([_row(g) for g in shown], indent=1))
         return
     for g in shown:
-        click.echo(f"{g.partition}  {g.status:<11}  {(g.digest or '-')[:12]:<12}  {g.sentence}")
+        click.echo(f"{g.partition}  {g.status:<11}  {(g.digest or '-')[:12]:<12}  {visible(g.sentence)}")
         if g.status in WAITS:
             click.echo(f"            {_typed(context, 'review', 'show', g.partition)}")
     if not shown:
@@ -149,15 +150,15 @@ def show_command(context: click.Context, partition: str) -> None:
     if case.plan is None:
         raise ReviewRefused(table=table.name, partition=partition, why="there is no plan; run the partition first")
     answer = gate(case)
-    click.echo(f"{table.name} {partition}: {answer.status}: {answer.sentence}")
+    click.echo(f"{table.name} {partition}: {answer.status}: {visible(answer.sentence)}")
     click.echo(f"digest {answer.digest or 'none: there is nothing to decide'}")
     click.echo("plan")
     for action in case.plan.actions:
         cited = f"  [{', '.join(action.evidence)}]" if action.evidence else ""
-        click.echo(f"  {sentences.of_action(action)}{cited}")
+        click.echo(visible(f"  {sentences.of_action(action)}{cited}"))
     click.echo("evidence")
     for signal in quality.signals if quality else ():
-        click.echo(f"  {signal.severity:<4}  {signal.id}: {signal.sentence}")
+        click.echo(visible(f"  {signal.severity:<4}  {signal.id}: {signal.sentence}"))
     if quality is None or not quality.signals:
         click.echo("  everything is clean")
     if case.candidate is not None and case.digest is not None:
@@ -256,7 +257,7 @@ def _shown(ran: Iterator[Night], *, of: int) -> Iterator[Night]:
     for number, night in enumerate(ran, start=1):
         status = "broken" if night.broken else WORDS.get(night.gate.status, night.gate.status)
         tokens = f"{night.spent_tokens:,} tokens" if night.spent_tokens else ""
-        said = night.broken or night.sentence
+        said = visible(night.broken or night.sentence)
         click.echo(f"  {number:>{width}}/{of}  {night.partition}  {status:<11}  {tokens:>13}  {said}")
         yield night
 

@@ -111,7 +111,9 @@ def of_profile(profile: Profile) -> Metadata:
 def of_quality(quality: Quality) -> Metadata:
     """quality: signals, schema changes, expectation outcomes and the baselines with a chart."""
     failed = [o for o in quality.outcomes if not o.passed]
-    said = [f"- **{s.id}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or ["- nothing to explain"]
+    said = [f"- **{plain(s.id)}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or [
+        "- nothing to explain"
+    ]
     return {
         SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),

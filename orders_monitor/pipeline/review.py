@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from orders_monitor.core.candidate import Candidate, Validation
+from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Ruling, decide
@@ -113,6 +114,12 @@ def record_decision(
     desk: Desk, partition: str, *, digest: str, verdict: Verdict, reviewer: str, note: str, source: str
 ) -> Decision:
     """The one way in for every decision. Raises ReviewRefused where it names anything but what waits."""
+    if source != POLICY_REVIEWER and reviewer.strip().casefold() == POLICY_REVIEWER:
+        raise ReviewRefused(
+            table=desk.table.name,
+            partition=partition,
+            why=f"{reviewer!r} is nobody's name: the policy answers by itself",
+        )
     return desk.journal.decide(
         table=desk.table.name,
         partition=partition,

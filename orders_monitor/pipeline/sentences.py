@@ -41,6 +41,11 @@ def of_predicate(where: Predicate) -> str:
             return f"{where.column} has more than {where.characters} characters"
 
 
+def visible(text: str) -> str:
+    """A text that came from data or model, for a terminal: nothing in it begins a line or moves the cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def plain(text: str) -> str:
     """A text that came from data or model, as one line in which Markdown finds no table, link or image."""
     flat = " ".join(text.split())

@@ -275,7 +275,7 @@ def decided(shop: Shop, day: str = DAY, verdict: Verdict = "approve", reviewer: 
     with shop.desk() as desk:
         digest = desk.gate(day).digest or ""
         return record_decision(
-            desk, day, digest=digest, verdict=verdict, reviewer=reviewer, note="looked", source="test"
+            desk, day, digest=digest, verdict=verdict, reviewer=reviewer, note="looked", source=reviewer
         ).id
 
 
