@@ -110,7 +110,11 @@ def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome,
     _require_askable(table)
     with desk.engine.connection(desk.lake.path(path), view=table.name) as connection:
         outcomes = validate(
-            connection, view=table.name, expectations=table.expectations, sample_values=table.sample_values
+            connection,
+            view=table.name,
+            expectations=table.expectations,
+            sample_values=table.sample_values,
+            personal=_declared_personal(table),
         )
     desk.record(partition, "asked", Asked(question=question, outcomes=outcomes))
     return outcomes
@@ -123,9 +127,14 @@ def _question(table: MonitoredTable, digest: str) -> str:
             "bytes": digest,
             "expectations": [expectation.model_dump_json() for expectation in table.expectations],
             "sample_values": table.sample_values,
+            "personal": sorted(_declared_personal(table)),
             "great_expectations": version("great_expectations"),
         }
     )
+
+
+def _declared_personal(table: MonitoredTable) -> frozenset[str]:
+    return frozenset(column.name for column in table.contract.columns if column.personal)
 
 
 def _require_askable(table: MonitoredTable) -> None:

@@ -10,8 +10,20 @@ from orders_monitor.core.expectation import Expectation, Outcome
 LISTED_MAX = 3
 
 
-def answered(expectation: Expectation, answer: Any, *, types: Mapping[str, str], rows: int, values: bool) -> Outcome:
-    """The outcome on `rows` rows with columns of those types; without `values` no value of the data is told."""
+def answered(
+    expectation: Expectation,
+    answer: Any,
+    *,
+    types: Mapping[str, str],
+    rows: int,
+    values: bool,
+    personal: frozenset[str],
+) -> Outcome:
+    """The outcome on `rows` rows with columns of those types; without `values` no value of the data is told.
+
+    Of the columns named in `personal` numbers and times are masked like texts: a birthday names somebody too.
+    """
+    shown = frozenset(column for column, type_ in types.items() if is_shown(type_) and column not in personal)
     result = answer.result
     told_of = {"check_name": expectation.check_name, "type": expectation.type, "column": expectation.column}
     # An answer that was computed says so; one that could not be lists the metrics that failed instead.
@@ -23,10 +35,10 @@ def answered(expectation: Expectation, answer: Any, *, types: Mapping[str, str],
         **told_of,
         severity=expectation.severity,
         passed=bool(answer.success),
-        observed=_observed(expectation, result, types=types, values=values),
+        observed=_observed(expectation, result, types=types, values=values, shown_columns=shown, personal=personal),
         rows=result.get("element_count", rows),
         unexpected=result.get("unexpected_count") or 0,
-        sample=_sample(expectation, result.get("partial_unexpected_list") or (), types) if values else (),
+        sample=_sample(expectation, result.get("partial_unexpected_list") or (), shown) if values else (),
     )
 
 
@@ -54,8 +66,8 @@ def _columns(expectation: Expectation) -> list[str]:
     return [*(kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs), *listed]
 
 
-def _sample(expectation: Expectation, values: Iterable[Any], types: Mapping[str, str]) -> tuple[str, ...]:
-    shown = [is_shown(types.get(column)) for column in _columns(expectation)]
+def _sample(expectation: Expectation, values: Iterable[Any], shown_columns: frozenset[str]) -> tuple[str, ...]:
+    shown = [column in shown_columns for column in _columns(expectation)]
     texts = (_told_row(value, shown) for value in values if value is not None)
     return tuple(dict.fromkeys(texts))[:LISTED_MAX]
 
@@ -68,9 +80,17 @@ def _told_row(value: Any, shown: Sequence[bool]) -> str:
     return "(" + ", ".join(told(cell, shown=each) for cell, each in zip(cells, shown, strict=False)) + ")"
 
 
-def _observed(expectation: Expectation, result: Mapping[str, Any], *, types: Mapping[str, str], values: bool) -> str:
+def _observed(
+    expectation: Expectation,
+    result: Mapping[str, Any],
+    *,
+    types: Mapping[str, str],
+    values: bool,
+    shown_columns: frozenset[str],
+    personal: frozenset[str],
+) -> str:
     observed = result.get("observed_value")
-    shown = is_shown(types.get(expectation.column or ""))
+    shown = expectation.column in shown_columns
     measure = _measure(expectation.type)
     if "unexpected_count" in result:
         return f"{result['unexpected_count'] or 0:,} unexpected"
@@ -82,6 +102,8 @@ def _observed(expectation: Expectation, result: Mapping[str, Any], *, types: Map
         return name(observed)
     if measure in ("row count", "column count") and isinstance(observed, int):
         return f"{observed:,} {measure.removesuffix(' count')}s"
+    if expectation.column in personal and not measure.endswith("count") and not measure.startswith("proportion"):
+        return f"{measure} not told"
     if isinstance(observed, dict) and "quantiles" in observed:
         pairs = zip(observed["quantiles"], observed["values"], strict=True)
         return "quantiles " + ", ".join(f"{at:g}: {_value(value, shown=shown, values=values)}" for at, value in pairs)

@@ -27,13 +27,14 @@ def validate(
     view: str,
     expectations: Sequence[Expectation],
     sample_values: SampleValues,
+    personal: frozenset[str] = frozenset(),
 ) -> tuple[Outcome, ...]:
     """What each expectation says of the rows of a table or view, one outcome each, in the declared order.
 
     `view` is a name in the connection's current schema. The connection is only read from, stays open, and is used by
     nobody else meanwhile. An expectation that cannot be asked of these columns is an outcome (`raised`). Nothing is
-    remembered from one call to the next. Raises ValueError for a declaration that `check_declared` refuses, and for a
-    view that is not there.
+    remembered from one call to the next. Of the columns named in `personal` no value is told unmasked. Raises
+    ValueError for a declaration that `check_declared` refuses, and for a view that is not there.
     """
     suites = build(expectations)
     types, rows = _described(connection, view)
@@ -42,7 +43,7 @@ def validate(
     for suite in suites:
         answers |= _asked(connection, view, suite, unexpected_rows_max=_UNEXPECTED_ROWS_MAX if values else 0)
     return tuple(
-        answered(expectation, answers[position], types=types, rows=rows, values=values)
+        answered(expectation, answers[position], types=types, rows=rows, values=values, personal=personal)
         for position, expectation in enumerate(expectations)
     )
 
