@@ -31,8 +31,12 @@ def candidate_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
 
 def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
-    """Apply the plan. The same plan on the same landing gives the same bytes, and so the same digest."""
+    """Apply the plan. The same plan on the same landing gives the same bytes, and so the same digest.
+
+    Raises StageMissing where the plan is for other bytes than those that are landed now.
+    """
     landing = desk.read(partition, "landed", Landing)
+    desk.require_same_bytes(landing, "plan", plan.landed_digest)
     with desk.lake.scratch() as scratch:
         file, quarantine = scratch / "candidate.parquet", scratch / "quarantine.parquet"
         applied = desk.engine.apply(

@@ -1,11 +1,9 @@
 """The stores behind the pipeline, and the desk at which a stage works on one partition."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
@@ -138,13 +136,3 @@ def open_source(declaration: SourceDeclaration, settings: Settings) -> Source:
             return Files(declaration, root=PROJECT_ROOT)
         case DatabaseSource():
             return Database(declaration, url=settings.source_urls.get(declaration.url_env))
-
-
-def tagged(text: str) -> str:
-    """A text that Dagster accepts as the value of a tag: at most 63 plain characters."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)[:63].strip("_.-")
-
-
-def prompts_root(settings: Settings) -> Path:
-    """Where the agent's releases are."""
-    return settings.prompts
