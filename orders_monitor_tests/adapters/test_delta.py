@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from orders_monitor.adapters.delta.publisher import DeltaPublisher, Version
+from orders_monitor.adapters.delta.schema import schema_of
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.review import Publication
@@ -261,6 +262,26 @@ def test_what_delta_cannot_hold_is_a_sentence(tmp_path, column, said):
     with pytest.raises(StoreUnavailable, match=said):
         publisher.commit(candidate(tmp_path), Contract(columns=(column,)), metadata={})
     assert () == publisher.history("orders_daily")
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        ("int", "integer"),
+        ("INT8", "long"),
+        ("STRING", "string"),
+        ("VARCHAR(20)", "string"),
+        ("NUMERIC(12, 2)", "decimal(12,2)"),
+        ("decimal", "decimal(18,3)"),
+        ("timestamptz", "timestamp"),
+        ("DATETIME", "timestamp_ntz"),
+    ],
+)
+def test_every_spelling_of_a_type_is_the_type(declared, kept):
+    """Whatever DuckDB reads as a type is the same Delta type: a spelling is not found out after the approval."""
+    fields = schema_of(Contract(columns=(Column(name="order_id", type=declared),))).fields
+
+    assert [("order_id", kept), ("partition_date", "date")] == [(field.name, field.type.type) for field in fields]
 
 
 def test_a_contract_may_gain_a_column(tmp_path):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from orders_monitor.core.column_type import normal
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.table import PARTITION_COLUMN
@@ -12,24 +13,20 @@ if TYPE_CHECKING:
     # Heavy: a process that publishes nothing does not pay for it.
     from deltalake import DeltaTable, Schema
 
-_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _DELTA_TYPES: Mapping[str, str] = {
     "BOOLEAN": "boolean",
     "TINYINT": "byte",
     "SMALLINT": "short",
     "INTEGER": "integer",
-    "INT": "integer",
     "BIGINT": "long",
     "FLOAT": "float",
-    "REAL": "float",
     "DOUBLE": "double",
     "VARCHAR": "string",
-    "TEXT": "string",
     "BLOB": "binary",
     "DATE": "date",
     "TIMESTAMP": "timestamp_ntz",
     "TIMESTAMP WITH TIME ZONE": "timestamp",
-    "TIMESTAMPTZ": "timestamp",
 }
 
 
@@ -48,10 +45,11 @@ def schema_of(contract: Contract) -> "Schema":
 
 
 def _delta_type(column: str, type_name: str) -> str:
-    size = _DECIMAL.fullmatch(type_name.upper())
+    name = normal(type_name)
+    size = _DECIMAL.fullmatch(name)
     if size is not None:
         return f"decimal({size[1]},{size[2]})"
-    known = _DELTA_TYPES.get(type_name.upper())
+    known = _DELTA_TYPES.get(name)
     if known is None:
         raise StoreUnavailable(
             store="published table", why=f"column {column!r} is a {type_name}, which a Delta table does not have"
