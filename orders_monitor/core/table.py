@@ -54,6 +54,14 @@ class Tolerances(Value):
     days_min: int = Field(default=8, ge=2)
     days_max: int = Field(default=56, ge=2)
 
+    @model_validator(mode="after")
+    def _a_baseline_can_be_had(self) -> "Tolerances":
+        if self.days_min > self.days_max:
+            raise ValueError(
+                f"days_min {self.days_min} is above days_max {self.days_max}: no baseline would ever be had"
+            )
+        return self
+
 
 class Budget(Value):
     """Hard limits of one run of the agent."""

@@ -72,7 +72,9 @@ def test_what_exactly_fits_is_allowed():
     """A budget can be used to its last token and micro-dollar."""
     spend = RunSpend(reserved_tokens=30, spent_tokens=10, spent_micro_usd=200)
 
-    require_room(reservation(tokens=60, micro_usd=800), spend=spend, limit_tokens=100, limit_micro_usd=1_000)
+    exact = reservation(tokens=60, micro_usd=800)
+
+    assert None is require_room(exact, spend=spend, limit_tokens=100, limit_micro_usd=1_000)
 
 
 def test_a_budget_that_was_overdrawn_has_nothing_left():

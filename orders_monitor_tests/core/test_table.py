@@ -41,6 +41,7 @@ def test_the_least_declaration_is_enough():
         ({"policy": {"quarantine_share_automatic": 2}}, "less than or equal to 1"),
         ({"budget": {"run_tokens": -1}}, "greater than or equal to 0"),
         ({"tolerances": {"volume_deviations": 0}}, "greater than 0"),
+        ({"tolerances": {"days_min": 9, "days_max": 8}}, "days_min 9 is above days_max 8"),
         ({"source": {"kind": "carrier_pigeon"}}, "carrier_pigeon"),
         ({"sauce": {}}, "Extra inputs are not permitted"),
     ],
