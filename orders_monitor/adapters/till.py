@@ -4,7 +4,7 @@ It is the SDK's middleware and knows nothing else of the SDK.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX = 3
 # What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose.
 PROMPT_OVERHEAD_TOKENS = 1_000
+# No reply bills this many, and the ledger's 64 bits hold their price.
+_TOKENS_MAX = 10**9
+_DEPTH_MAX = 100
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.
 _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
 
@@ -138,13 +141,27 @@ class Till:
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) else None
+    return body if isinstance(body, dict) and not _is_deep(body) else None
+
+
+def _is_deep(body: object) -> bool:
+    """Whether it is nested deeper than any reply is: whoever walks it afterwards would run out of stack."""
+    level = [body]
+    for _ in range(_DEPTH_MAX):
+        level = [part for each in level for part in _parts(each)]
+    return bool(level)
+
+
+def _parts(body: object) -> Iterable[object]:
+    if isinstance(body, dict):
+        return body.values()
+    return body if isinstance(body, list) else ()
 
 
 def _usage_of(body: object) -> Usage | None:
-    """The usage as whole numbers of zero or more, or None. The SDK passes on whatever the reply says."""
+    """The usage as whole numbers that can be, or None. The SDK passes on whatever the reply says."""
     if not isinstance(body, dict):
         return None
     split = body.get("cache_creation")
@@ -164,7 +181,8 @@ def _usage_of(body: object) -> Usage | None:
     except ValidationError:
         return None
     written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    return usage if written == _or_zero(body.get("cache_creation_input_tokens")) else None
+    possible = usage.tokens <= _TOKENS_MAX
+    return usage if possible and written == _or_zero(body.get("cache_creation_input_tokens")) else None
 
 
 def _or_zero(count: object) -> object:
