@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
 from orders_monitor.adapters.lake import RESERVED
+from orders_monitor.core.column_type import is_publishable
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.monitor import build_table_monitor
@@ -66,6 +67,10 @@ def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
         raise _mistake(path, keys, _why(first)) from None
     if table.name in RESERVED:
         raise _mistake(path, ["name"], f"{table.name!r} is a folder that the lake keeps for every table")
+    for position, column in enumerate(table.contract.columns):
+        if not is_publishable(column.type):
+            keys = ["contract", "columns", position, "type"]
+            raise _mistake(path, keys, f"{column.type!r} is not a type that a published table has")
     if not is_valid_cron_schedule(table.cron):
         raise _mistake(path, ["cron"], f"{table.cron!r} is not a cron schedule of five fields")
     return table

@@ -37,6 +37,14 @@ _SIGNED_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGE
 # Integers up to these bits are held exactly by a binary float's mantissa.
 _MANTISSA_BITS = {"FLOAT": 24, "DOUBLE": 53}
 _TIMES = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP")
+# What a Delta table has, and so every reader of a published one.
+PUBLISHABLE = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"),
+        *("BOOLEAN", "VARCHAR", "BLOB", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    }
+)
+_DECIMAL_DIGITS_MAX = 38
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
@@ -74,6 +82,16 @@ def normal(type_name: str) -> str:
     if base == "DECIMAL" and "," not in arguments:
         return f"DECIMAL({arguments.removesuffix(')')},0)"
     return base + parenthesis + arguments.upper()
+
+
+def is_publishable(type_name: str) -> bool:
+    """Whether a published table can have columns of that type; a name that is no type at all is none either."""
+    name = normal(type_name)
+    size = _DECIMAL.fullmatch(name)
+    if size is None:
+        return name in PUBLISHABLE
+    digits, scale = int(size[1]), int(size[2])
+    return 1 <= digits <= _DECIMAL_DIGITS_MAX and scale <= digits
 
 
 def is_numeric(type_name: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from orders_monitor.adapters.delta.publisher import DeltaPublisher, Version
 from orders_monitor.adapters.delta.schema import schema_of
+from orders_monitor.core.column_type import PUBLISHABLE, is_publishable
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.review import Publication
@@ -282,6 +283,13 @@ def test_every_spelling_of_a_type_is_the_type(declared, kept):
     fields = schema_of(Contract(columns=(Column(name="order_id", type=declared),))).fields
 
     assert [("order_id", kept), ("partition_date", "date")] == [(field.name, field.type.type) for field in fields]
+
+
+@pytest.mark.parametrize("declared", [*sorted(PUBLISHABLE), "DECIMAL(38,38)"])
+def test_what_a_declaration_may_say_has_a_delta_type(declared):
+    """Every type that a declared contract may have is one of Delta's: none is refused after the approval."""
+    assert is_publishable(declared)
+    assert 2 == len(schema_of(Contract(columns=(Column(name="order_id", type=declared),))).fields)
 
 
 def test_a_contract_may_gain_a_column(tmp_path):

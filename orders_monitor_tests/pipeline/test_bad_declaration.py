@@ -44,6 +44,16 @@ MISTAKES = [
     ("format: csv", "format: csv\n    compresion: gzip", "8: source.compresion: there is no such field"),
     ("  owners:", "  owner: ada\n  owners:", "24: owner: there is no such field"),
     ("  owners:\n    team: shop\n", "", "2: owners: this field is needed"),
+    (
+        "        type: VARCHAR\n",
+        "        type: VARCHR\n",
+        "18: contract.columns.1.type: 'VARCHR' is not a type that a published table has",
+    ),
+    (
+        "        type: VARCHAR\n",
+        "        type: DECIMAL(39,2)\n",
+        "18: contract.columns.1.type: 'DECIMAL(39,2)' is not a type that a published table has",
+    ),
     ("        type: VARCHAR\n", "", "17: contract.columns.1.type: this field is needed"),
     ("name: small_shop", "name: Small Shop", "3: name: 'Small Shop' does not match ^[a-z][a-z0-9_]{0,62}$"),
     ("name: small_shop", "name: landed", "3: name: 'landed' is a folder that the lake keeps for every table"),
