@@ -18,6 +18,7 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.quality import published_history
 from orders_monitor.pipeline.resources import Desk, Stores
+from orders_monitor.settings import Settings
 
 STAND_IN = "stand-in"
 NOT_ASKED = "none"
@@ -44,8 +45,12 @@ def investigation_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
 
 def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
-    """Ask the agent about a partition that is not clean. Its release must be readable on a clean night too."""
+    """Ask the agent about a partition that is not clean. Release and key must be there on a clean night too.
+
+    Raises ReleaseInvalid, SettingsInvalid: what is broken is told on the quiet night, not on the one that needs it.
+    """
     quality = desk.read(partition, "quality", Quality)
+    key = _api_key(desk.settings)
     release = load_release(desk.settings.prompts, desk.table.agent)
     if quality.is_clean:
         found = not_asked(desk.table, quality, release)
@@ -57,7 +62,9 @@ def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
             team=desk.table.owners.team,
             retry=retry,
         )
-        found = investigate(brief(desk, partition, quality), model=model_of(desk, release, run), release=release)
+        found = investigate(
+            brief(desk, partition, quality), model=model_of(desk, release, run, key=key), release=release
+        )
     desk.record(partition, "investigation", found)
     return found
 
@@ -74,24 +81,31 @@ def not_asked(table: MonitoredTable, quality: Quality, release: Release) -> Inve
     )
 
 
-def model_of(desk: Desk, release: Release, run: RunScope) -> Model:
-    """The model that the settings choose; never guessed from the presence of a key. Raises SettingsInvalid."""
-    settings, limits = desk.settings, desk.table.budget
-    if settings.model == STAND_IN:
+def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
+    """The model that the settings choose; never guessed from the presence of a key."""
+    limits = desk.table.budget
+    if desk.settings.model == STAND_IN:
         return open_model(
             release,
-            api_key=STAND_IN,
+            api_key=key,
             transport=StandIn(),
             ledger=desk.journal,
             run=run,
             limits=limits,
             recorded_as=STAND_IN,
         )
+    return open_model(release, api_key=key, transport=None, ledger=desk.journal, run=run, limits=limits)
+
+
+def _api_key(settings: Settings) -> str:
+    """The key of the model that the settings choose; the stand-in takes any."""
+    if settings.model == STAND_IN:
+        return STAND_IN
     if settings.api_key is None:
         raise SettingsInvalid(
             variable="ANTHROPIC_API_KEY", why="ORDERS_MONITOR_MODEL is release, and that model needs a key"
         )
-    return open_model(release, api_key=settings.api_key, transport=None, ledger=desk.journal, run=run, limits=limits)
+    return settings.api_key
 
 
 def brief(desk: Desk, partition: str, quality: Quality) -> Briefing:

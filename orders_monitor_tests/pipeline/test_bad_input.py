@@ -246,6 +246,19 @@ def test_missing_prompts_are_red(opened, tmp_path, monkeypatch):
     assert quietly_published(opened())
 
 
+def test_a_missing_key_is_red(opened, monkeypatch):
+    """The release's model without a key passes no night, a quiet one neither: nothing takes its place."""
+    monkeypatch.setenv("ORDERS_MONITOR_MODEL", "release")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    shop = opened()
+    shop.arrives(DAY, csv_of(rows_of(DAY)))
+    said = "ANTHROPIC_API_KEY: ORDERS_MONITOR_MODEL is release, and that model needs a key"
+    assert said == red(shop, stages=EVERY_STAGE[:3])
+
+    monkeypatch.delenv("ORDERS_MONITOR_MODEL")
+    assert quietly_published(opened())
+
+
 def test_a_corrupt_journal_is_red(shop, tmp_path):
     """A journal that is no database is never overwritten with a new one."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
