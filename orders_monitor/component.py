@@ -58,6 +58,7 @@ class TableMonitor(dg.Component):
 
 def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
     """The declared table. Raises DeclarationInvalid naming file, line and field of the first mistake."""
+    _require_said_once(path)
     try:
         table = MonitoredTable.model_validate(body)
     except ValidationError as error:
@@ -106,6 +107,36 @@ def _read(path: Path) -> object:
         line = None if mark is None else mark.line + 1
         why = f"it is not YAML: {problem or 'it has characters that YAML does not know'}"
         raise DeclarationInvalid(path=_shown(path), line=line, field="file", why=why) from error
+    except (ValueError, RecursionError) as error:
+        why = "it has a number of too many digits, or is nested too deep"
+        raise DeclarationInvalid(path=_shown(path), field="file", why=why) from error
+
+
+def _require_said_once(path: Path) -> None:
+    """YAML takes the last of two equal keys: the expectations said first would be lost, and nobody told."""
+    try:
+        nodes = [yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return  # whoever reads the file says what is wrong with it
+    seen: set[int] = set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # an alias: the same node again, or one inside of itself
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _require_different(path, [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+
+def _require_different(path: Path, keys: Sequence[yaml.ScalarNode]) -> None:
+    names = [key.value for key in keys]
+    for position, key in enumerate(keys):
+        if key.value in names[:position]:
+            line = key.start_mark.line + 1
+            raise DeclarationInvalid(path=_shown(path), line=line, field=key.value, why="this is said twice")
 
 
 def _mistake(path: Path, keys: Sequence[str | int], why: str) -> DeclarationInvalid:

@@ -78,6 +78,9 @@ def open_store(url: str) -> Store:
     except (sa.exc.ArgumentError, ValueError):
         # Not chained: the error may quote a piece of the URL, and a URL carries a password.
         raise StoreUnavailable(store="journal", why="its database URL cannot be read") from None
+    if "@" in (parsed.host or ""):
+        # The piece of a password behind its own @ is taken for the host, and a host is shown.
+        raise StoreUnavailable(store="journal", why="its database URL has two @; write the password's as %40")
     if parsed.get_backend_name() == "postgresql":
         return Store(name=_shown(parsed), engine=_postgres_engine(parsed))
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):

@@ -93,6 +93,9 @@ class Database:
             url = sa.make_url(self._url)
         except (ArgumentError, ValueError):
             raise self._unavailable(f"the environment variable {variable} does not hold a database URL") from None
+        if "@" in (url.host or ""):
+            # The piece of a password behind its own @ is taken for the host, and drivers quote a host.
+            raise self._unavailable(f"the URL in {variable} has two @; write the password's as %40")
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         # SQLite would create the database that it does not find.
         file = url.database or ""
