@@ -27,6 +27,8 @@ from orders_monitor.settings import PROJECT_ROOT
 
 DECLARATIONS = PROJECT_ROOT / "orders_monitor" / "defs"
 WAITS = ("awaiting", "stale")
+# A run that broke between two stages left these; running goes on where it stopped.
+UNFINISHED = ("no_plan", "unvalidated", "approved")
 WORDS = {"awaiting": "waiting", "stale": "waiting", "no_plan": "not run", "unvalidated": "not checked"}
 
 
@@ -79,7 +81,7 @@ def commands(context: click.Context, declaration: Path | None, table_name: str |
 @click.option("--last", type=click.IntRange(min=1), help="The last so many complete partitions.")
 @click.option("--partition", "partitions", multiple=True, help="This partition (may be given several times).")
 @click.option("--all", "every", is_flag=True, help="Every partition from the declared start.")
-@click.option("--again", is_flag=True, help="Also the partitions that have a plan already.")
+@click.option("--again", is_flag=True, help="Also the partitions that are done already.")
 @click.pass_context
 def run_command(
     context: click.Context, last: int | None, partitions: tuple[str, ...], every: bool, again: bool
@@ -88,9 +90,9 @@ def run_command(
     table = _table(context)
     chosen = _chosen(table, last=last, named=partitions, every=every)
     with open_instance() as instance, open_desk(table, run_id="cli") as desk:
-        todo = [p for p in chosen if again or desk.gate(p).status == "no_plan"]
+        todo = [p for p in chosen if again or desk.gate(p).status in UNFINISHED]
         click.echo(f"{table.name}: {len(chosen)} partitions, {len(chosen) - len(todo)} of them done already")
-        ran = list(_shown(nights(table, todo, instance), of=len(todo)))
+        ran = list(_shown(nights(table, todo, instance, again=again), of=len(todo)))
         _summary(context, desk, chosen)
     if ran:
         click.echo(f"agent: {sum(night.spent_tokens for night in ran):,} tokens spent")

@@ -59,7 +59,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         api_key=environ.get("ANTHROPIC_API_KEY") or None,
         ui_url=environ.get("ORDERS_MONITOR_UI_URL", "http://127.0.0.1:3000").rstrip("/"),
         prompts=Path(environ.get("ORDERS_MONITOR_PROMPTS") or PROJECT_ROOT / "prompts"),
-        source_urls=environ,
+        source_urls=dict(environ),
     )
 
 

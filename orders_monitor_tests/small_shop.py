@@ -10,7 +10,7 @@ import dagster as dg
 from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
-from orders_monitor.pipeline.execution import definitions_of
+from orders_monitor.pipeline.execution import QUIET, definitions_of
 from orders_monitor.pipeline.resources import Desk, open_desk
 from orders_monitor.settings import Settings, read_settings
 
@@ -95,7 +95,8 @@ class Shop:
     def job(self, name: str, day: str, **run: Any) -> dg.ExecuteInProcessResult:
         """A job of the monitor on that partition."""
         job = definitions_of(self.table).resolve_job_def(name)
-        return job.execute_in_process(instance=self.instance, partition_key=day, raise_on_error=False, **run)
+        quiet = {"run_config": QUIET, **run}
+        return job.execute_in_process(instance=self.instance, partition_key=day, raise_on_error=False, **quiet)
 
     def selected(self, day: str, selection: dg.AssetSelection) -> dg.ExecuteInProcessResult:
         """Whatever somebody selects in the UI, on that partition."""

@@ -93,7 +93,7 @@ class Plan(Value):
     """What is to be done with one landed partition, and on whose word. Its digest is over all of it.
 
     `origin`: `clean` (nothing to explain, the agent was not called), `agent` (the accepted part of its proposal) or
-    `code` (the agent could not finish; code holds the partition for a person).
+    `code` (nothing landed, or the agent could not finish; code holds the partition for a person).
     """
 
     table: str

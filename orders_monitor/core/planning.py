@@ -52,6 +52,8 @@ def build(
     An audit of a clean partition that did not finish takes nothing from it: code found nothing to explain.
     """
     release, unanswered = investigation.release, investigation.ending != "answered"
+    if investigation.ending == "not_called" and nothing_landed(landing, quality) is not None:
+        return code_plan(landing, quality, release=release, why=investigation.why), None
     if investigation.ending == "not_called" or (unanswered and quality.is_clean):
         return clean_plan(landing, quality, contract, release=release), None
     if unanswered:
@@ -117,7 +119,7 @@ def accepted_plan(
 def code_plan(landing: Landing, quality: Quality, *, release: str, why: str) -> Plan:
     """Hold: the agent could not finish. `why` says how it ended, in one sentence."""
     signals = tuple(signal.id for signal in quality.signals if signal.severity != "info")
-    hold = _nothing_landed(landing, quality) or Hold(why=f"the agent could not finish: {why}", evidence=signals)
+    hold = nothing_landed(landing, quality) or Hold(why=f"the agent could not finish: {why}", evidence=signals)
     return Plan(
         table=landing.table,
         partition=landing.partition,
@@ -166,10 +168,11 @@ def _repair(change: Change) -> Iterator[Action]:
 
 
 def _unavoidable_hold(landing: Landing, quality: Quality, actions: Sequence[Action]) -> Hold | None:
-    return _nothing_landed(landing, quality) or _impossible(quality, actions)
+    return nothing_landed(landing, quality) or _impossible(quality, actions)
 
 
-def _nothing_landed(landing: Landing, quality: Quality) -> Hold | None:
+def nothing_landed(landing: Landing, quality: Quality) -> Hold | None:
+    """The hold of a partition that the source lacks or garbled, or that has no row: certain before anybody is asked."""
     cited = tuple(i for i in ("landing", "anomaly:rows") if quality.signal(i) is not None)
     if landing.problem is not None:
         return Hold(why=landing.problem, evidence=cited)

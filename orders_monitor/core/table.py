@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.policy import Policy
+from orders_monitor.core.promises import unasked
 from orders_monitor.core.source import SourceDeclaration
 from orders_monitor.core.value import Value
 
@@ -94,9 +95,14 @@ class MonitoredTable(Value):
     agent: str = Field(default="orders_daily", pattern=r"^[a-z][a-z0-9_]*$")
     sample_values: Literal["masked", "none"] = "masked"
 
+    @property
+    def asked(self) -> tuple[Expectation, ...]:
+        """Every expectation: the declared ones, then what the contract promises and none of them asks."""
+        return (*self.expectations, *unasked(self.contract, self.expectations))
+
     @model_validator(mode="after")
     def _checks_have_names_of_their_own(self) -> "MonitoredTable":
-        names = [expectation.check_name for expectation in self.expectations]
+        names = [expectation.check_name for expectation in self.asked]
         reserved = {"quality_gate", "human_review"}
         for name in names:
             if names.count(name) > 1 or name in reserved:

@@ -42,17 +42,24 @@ def definitions_of(table: MonitoredTable) -> dg.Definitions:
 
 
 def nights(
-    table: MonitoredTable, partitions: Sequence[str], instance: dg.DagsterInstance, *, publish_only: bool = False
+    table: MonitoredTable,
+    partitions: Sequence[str],
+    instance: dg.DagsterInstance,
+    *,
+    again: bool = False,
+    publish_only: bool = False,
 ) -> Iterator[Night]:
     """Run the partitions one after another. A broken one stops no other; an interruption stops all of them.
 
+    What is approved already is published and not run once more, unless it is to run `again`.
     Raises KeyboardInterrupt where the process was asked to stop (Ctrl-C, or a signal to terminate).
     """
     definitions = definitions_of(table)
     nightly = definitions.resolve_job_def(keys.nightly_job(table))
     publish = definitions.resolve_job_def(keys.publish_job(table))
     for partition in partitions:
-        broken = None if publish_only else run_job(nightly, partition, instance)
+        decided = publish_only or (not again and _gate(table, partition).status == "approved")
+        broken = None if decided else run_job(nightly, partition, instance)
         if broken is None and (publish_only or _gate(table, partition).status == "approved"):
             broken = run_job(publish, partition, instance)
         yield _night(table, partition, broken)

@@ -11,6 +11,8 @@ from orders_monitor.agent.model import Model
 from orders_monitor.core.budget import RunScope
 from orders_monitor.core.errors import SettingsInvalid
 from orders_monitor.core.investigation import Investigation, Spend
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.planning import nothing_landed
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.release import Release
@@ -52,8 +54,13 @@ def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
     quality = desk.read(partition, "quality", Quality)
     key = _api_key(desk.settings)
     release = load_release(desk.settings.prompts, desk.table.agent)
+    certain = nothing_landed(desk.read(partition, "landed", Landing), quality)
     if quality.is_clean:
-        found = not_asked(desk.table, quality, release)
+        found = not_asked(desk.table, quality, release, why="every signal is clean, so the agent was not asked")
+    elif certain is not None:
+        found = not_asked(
+            desk.table, quality, release, why="nothing landed, so there is nothing to ask the agent about"
+        )
     else:
         run = RunScope(
             run_id=desk.run_id,
@@ -69,12 +76,12 @@ def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
     return found
 
 
-def not_asked(table: MonitoredTable, quality: Quality, release: Release) -> Investigation:
-    """The investigation of a clean partition: no token."""
+def not_asked(table: MonitoredTable, quality: Quality, release: Release, *, why: str) -> Investigation:
+    """The investigation of a partition that is clean, or certain to be held: no token."""
     return Investigation(
         landed_digest=quality.landed_digest,
         ending="not_called",
-        why="every signal is clean, so the agent was not asked",
+        why=why,
         release=release.label,
         model=NOT_ASKED,
         spend=Spend(budget_tokens=table.budget.run_tokens, budget_micro_usd=table.budget.run_micro_usd),
@@ -117,7 +124,7 @@ def brief(desk: Desk, partition: str, quality: Quality) -> Briefing:
         contract=desk.table.contract,
         quality=quality,
         profile=desk.read(partition, "profile", Profile),
-        expectations=desk.table.expectations,
+        expectations=desk.table.asked,
         history=(
             MetricHistory(metric="rows", points=tuple((day, float(profile.rows)) for day, profile in history)),
             MetricHistory(

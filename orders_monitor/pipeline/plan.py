@@ -48,7 +48,7 @@ def draw_up(desk: Desk, partition: str) -> tuple[Plan, tuple[str, ...]]:
         quality,
         investigation,
         contract=desk.table.contract,
-        expectations=desk.table.expectations,
+        expectations=desk.table.asked,
         policy=desk.table.policy,
     )
     lossy = _lossy_cast(desk, landing, plan)

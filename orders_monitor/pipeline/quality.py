@@ -67,7 +67,7 @@ def judge(desk: Desk, partition: str) -> Quality:
     quality = assembling.assemble(
         landing,
         contract=table.contract,
-        expectations=table.expectations,
+        expectations=table.asked,
         profile=profile,
         changes=changes,
         outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
@@ -112,7 +112,7 @@ def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome,
             outcomes = validate(
                 connection,
                 view=table.name,
-                expectations=table.expectations,
+                expectations=table.asked,
                 sample_values=table.sample_values,
                 personal=_declared_personal(table),
             )
@@ -128,7 +128,7 @@ def _question(table: MonitoredTable, digest: str) -> str:
     return digest_of(
         {
             "bytes": digest,
-            "expectations": [expectation.model_dump_json() for expectation in table.expectations],
+            "expectations": [expectation.model_dump_json() for expectation in table.asked],
             "sample_values": table.sample_values,
             "personal": sorted(_declared_personal(table)),
             "great_expectations": version("great_expectations"),
@@ -141,7 +141,7 @@ def _declared_personal(table: MonitoredTable) -> frozenset[str]:
 
 
 def _require_askable(table: MonitoredTable) -> None:
-    for position, expectation in enumerate(table.expectations):
+    for position, expectation in enumerate(table.asked):
         try:
             check_declared([expectation])
         except ValueError as error:

@@ -34,7 +34,7 @@ def candidate_checks(table: MonitoredTable) -> dg.AssetChecksDefinition:
     with _known_to_be_a_preview():
         shown = [
             dg.AssetCheckSpec(e.check_name, asset=candidate, partitions_def=partitions, description=e.type)
-            for e in table.expectations
+            for e in table.asked
         ]
         blocking = [
             dg.AssetCheckSpec(name, asset=candidate, partitions_def=partitions, blocking=True, description=description)

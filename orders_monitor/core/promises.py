@@ -1,0 +1,38 @@
+"""What the contract promises of values is asked like a declared expectation: else a promise would be decoration."""
+
+from collections.abc import Iterator, Sequence
+
+from orders_monitor.core.contract import Contract
+from orders_monitor.core.expectation import Expectation
+
+NOT_NULL = "expect_column_values_to_not_be_null"
+IN_SET = "expect_column_values_to_be_in_set"
+UNIQUE = "expect_column_values_to_be_unique"
+UNIQUE_TOGETHER = "expect_compound_columns_to_be_unique"
+
+
+def unasked(contract: Contract, declared: Sequence[Expectation]) -> tuple[Expectation, ...]:
+    """The promises (not null, allowed values, key) that no declared expectation asks, each as a gate.
+
+    A declared expectation of the same type about the same columns takes a promise's place, with its own tolerance.
+    """
+    asked = {_about(expectation) for expectation in declared}
+    return tuple(promise for promise in _promises(contract) if _about(promise) not in asked)
+
+
+def _promises(contract: Contract) -> Iterator[Expectation]:
+    for column in contract.columns:
+        if not column.nullable:
+            yield Expectation(type=NOT_NULL, kwargs={"column": column.name})
+        if column.allowed is not None:
+            yield Expectation(type=IN_SET, kwargs={"column": column.name, "value_set": list(column.allowed)})
+    if len(contract.key) == 1:
+        yield Expectation(type=UNIQUE, kwargs={"column": contract.key[0]})
+    if len(contract.key) > 1:
+        yield Expectation(type=UNIQUE_TOGETHER, id="key_is_unique", kwargs={"column_list": list(contract.key)})
+
+
+def _about(expectation: Expectation) -> tuple[str, frozenset[str]]:
+    listed = expectation.kwargs.get("column_list")
+    names = listed if isinstance(listed, list | tuple) else [expectation.column]
+    return expectation.type, frozenset(str(name) for name in names)
