@@ -97,7 +97,7 @@ def test_run_shows_progress_counts_tokens_and_says_what_to_type(night):
         "small_shop: 4 partitions, 0 of them done already",
         "1/4  2026-03-03  published  publish the rows",
         "2/4  2026-03-04  waiting  N tokens  publish the rows; read status from the landed column order_status",
-        "3/4  2026-03-05  held  N tokens  hold: there is no file '2026-03-05.csv'",
+        "3/4  2026-03-05  held  hold: there is no file '2026-03-05.csv'",
         "4/4  2026-03-06  waiting  N tokens  publish the rows; read status from the landed column order_status",
         "small_shop: 1 published, 2 waiting, 1 held",
         f"waits: 2026-03-04  {terminal.next('review', 'show', WAITING)}",
@@ -225,10 +225,8 @@ def test_show_prints_plan_evidence_rows_and_both_answers(terminal):
 
     assert 0 == seen.exit_code
     assert f"digest {digest}\nplan\n" in seen.stdout
-    assert (
-        "  read status from the landed column order_status  [drift:renamed:status, expectation:status_be_in_set]\n"
-        in seen.stdout
-    )
+    cited = "drift:renamed:status, expectation:status_be_in_set, expectation:status_not_be_null"
+    assert f"  read status from the landed column order_status  [{cited}]\n" in seen.stdout
     assert "rows\n  40 landed = 40 to publish + 0 set aside + 0 duplicates\n" in seen.stdout
     assert [
         f"approve: {terminal.next('review', 'approve', *answer)}",

@@ -122,7 +122,7 @@ def test_the_instance_is_configured_as_declared(project):
             concurrency.pool_config.pool_granularity.value,
             concurrency.pool_config.default_pool_limit,
         )
-        assert (True, 7_200) == (instance.run_monitoring_enabled, instance.run_monitoring_max_runtime_seconds)
+        assert (True, 1_800) == (instance.run_monitoring_enabled, instance.run_monitoring_max_runtime_seconds)
         assert (True, 2, False) == (
             instance.run_retries_enabled,
             instance.get_settings("run_retries")["max_retries"],
