@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: run run-once setup test check real chaos clean
+.PHONY: run run-once setup test check real chaos lock clean
 
 run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
 	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
@@ -39,6 +39,10 @@ real: setup  ## every partition of a real data set: make real DATA=folder
 
 chaos: setup  ## the running location: backfills, forgeries, a power cut (minutes)
 	@$(BIN)/python -m pytest -q -m chaos
+
+lock:  ## resolve pyproject.toml again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
+		--no-header --extra dev pyproject.toml -o requirements.lock
 
 clean:  ## forget all state (not the environment)
 	rm -rf .orders_monitor .tmp_dagster_home_*
