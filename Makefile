@@ -13,6 +13,7 @@ run: run-once  ## the nightly job over the last 30 partitions, then the Dagster 
 
 run-once: setup  ## the same without the server
 	@$(BIN)/orders-monitor run --last 30
+	@echo "(the command is $(BIN)/orders-monitor; '. $(BIN)/activate' puts it on your path)"
 
 setup: .venv/installed  ## the virtual environment, locked
 
@@ -26,7 +27,7 @@ setup: .venv/installed  ## the virtual environment, locked
 	@touch .venv/installed
 
 test: setup check  ## everything that must hold: lint, types, contracts, tests
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 check: setup
 	@$(BIN)/ruff check --quiet .

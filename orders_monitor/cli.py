@@ -272,7 +272,7 @@ def _summary(context: click.Context, desk: Desk, partitions: list[str]) -> None:
     click.echo(f"{desk.table.name}: " + ", ".join(f"{counts[word]} {word}" for word in listed))
     for g in gates:
         if g.status in WAITS:
-            page = links.partition_url(desk.table.name, "candidate", g.partition, desk.settings.ui_url)
+            page = links.partition_url(desk.table.name, "plan", g.partition, desk.settings.ui_url)
             click.echo(f"waits: {g.partition}  {_typed(context, 'review', 'show', g.partition)}")
             click.echo(f"                   {page}")
 

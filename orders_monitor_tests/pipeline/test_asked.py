@@ -63,4 +63,4 @@ def test_another_question_is_asked_about_the_same_bytes(shop, changes):
     )
     other.night(DAY)
 
-    assert (1, len(other.table.expectations)) == (asked(other), len(found(other)[2].outcomes))
+    assert (1, len(other.table.asked)) == (asked(other), len(found(other)[2].outcomes))

@@ -21,11 +21,15 @@ from orders_monitor_tests.small_shop import (
 )
 
 
-def waiting(shop: Shop, day: str = DAY) -> str:
-    """A partition that waits for a person: its status column came under another name. Returns its digest."""
+def published_day_before(shop: Shop) -> None:
+    """The day before is what readers have already."""
     shop.arrives(DAY_BEFORE, csv_of(rows_of(DAY_BEFORE)))
     shop.night(DAY_BEFORE)
     shop.publication(DAY_BEFORE)
+
+
+def waiting(shop: Shop, day: str = DAY) -> str:
+    """A partition that waits for a person: its status column came under another name. Returns its digest."""
     shop.arrives(day, csv_of(rows_of(day), "order_id,order_status,quantity,email,amount,created_at"))
     result = shop.night(day)
     assert result.success, failure_of(result)
@@ -142,6 +146,7 @@ def test_an_identical_plan_keeps_its_approval(shop):
 
 def test_a_digest_of_another_partition_is_refused(shop):
     """The digest of one partition decides nothing on another."""
+    published_day_before(shop)
     digest = waiting(shop)
     with pytest.raises(ReviewRefused):
         decide(shop, "approve", digest, DAY_BEFORE)
