@@ -21,7 +21,7 @@ SCRIPT = Path(sys.executable).with_name("orders-monitor")
 PUBLISHED, WAITING, HELD, ALSO_WAITING, NOT_RUN = (f"2026-03-0{day}" for day in (3, 4, 5, 6, 7))
 RAN = (PUBLISHED, WAITING, HELD, ALSO_WAITING)
 RENAMED = "order_id,order_status,quantity,email,amount,created_at"
-UI = "http://127.0.0.1:3000/assets/small_shop/candidate?view=partitions&partition="
+UI = "http://127.0.0.1:3000/assets/small_shop/plan?view=partitions&partition="
 
 
 @dataclass(frozen=True)
