@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: run run-once setup test check real chaos lock clean
+.PHONY: run run-once setup test check slow real chaos lock clean
 
 run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
 	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
@@ -27,13 +27,16 @@ setup: .venv/installed  ## the virtual environment, locked
 	@touch .venv/installed
 
 test: setup check  ## everything that must hold: lint, types, contracts, tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -q
 
 check: setup
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+slow: setup  ## the same gates through more commands, databases and random cases
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -q -m slow
 
 real: setup  ## every partition of a real data set: make real DATA=folder
 	@DATA="$(DATA)" $(BIN)/python -m pytest -q -m real

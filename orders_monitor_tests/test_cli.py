@@ -142,6 +142,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_heavy(terminal):
     ] == (ran.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_run_all_runs_what_is_left_and_again_repeats_it(terminal):
     """`--all` runs the one partition without a plan; `--again` runs a published one, and publishes nothing new."""
     everything = terminal.types("run", "--all")

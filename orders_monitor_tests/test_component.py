@@ -56,6 +56,7 @@ def test_an_editor_is_shown_what_is_read():
     assert read["required"] == shown["required"]
 
 
+@pytest.mark.slow
 def test_a_mistake_says_the_same_sentence_everywhere(tmp_path):
     """Dagster's own validation and the command line name file, line and field of a mistake with the same words."""
     for name in ("orders_monitor", "prompts"):

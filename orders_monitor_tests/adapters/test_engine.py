@@ -404,6 +404,7 @@ def test_a_type_that_parquet_lacks_is_refused(tmp_path):
         ENGINE.empty(Contract(columns=(Column(name="a", type="HUGEINT"),)), tmp_path / "empty.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -740,6 +741,7 @@ def caught(predicate, row):
             return len(value) > longest
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables, drop=st.booleans(), where=st.lists(predicates, max_size=3))
 def test_no_row_is_lost_and_none_is_made(tmp_path_factory, table, drop, where):

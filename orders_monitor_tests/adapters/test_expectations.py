@@ -511,6 +511,7 @@ rows = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=6, derandomize=True, deadline=None, database=None)
 @example(landed=[])
 @example(landed=[(None, None, None, None, None)])

@@ -271,6 +271,7 @@ def test_broken_parquet_is_unreadable(folder, into):
     assert [] == left_beside(into)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # each example writes and reads files
 @given(cuts=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4))
 def test_no_spoiled_parquet_is_an_error(tmp_path_factory, cuts):

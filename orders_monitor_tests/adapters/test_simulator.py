@@ -211,6 +211,7 @@ def test_customers_are_stable():
     assert len(known) > 1000
 
 
+@pytest.mark.slow
 def test_dirt_is_small_and_stable():
     """On each of sixty days: fewer than 1 % missing e-mails, odd countries and late rows, and all of them occur."""
     shop = Shop(seed=7, orders_per_day=600)

@@ -156,6 +156,7 @@ def test_a_hostile_column_name_is_a_name(shop):
     assert [HOSTILE] == [a.column for a in case.plan.actions if a.kind == "accept_change"]
 
 
+@pytest.mark.slow
 def test_three_hundred_columns_are_read(shop):
     """A wide night is a wide night: all of it lands, and readers get what they were promised."""
     more = [f"extra_{n}" for n in range(294)]
@@ -193,6 +194,7 @@ def test_a_database_that_refuses_is_red(opened, monkeypatch):
     assert "no_plan" == shop.gate(DAY).status
 
 
+@pytest.mark.slow
 def test_a_database_file_that_is_missing_is_red(opened, monkeypatch, tmp_path):
     """A SQLite file that is not there is not made; once it is there, the partition runs to its end."""
     file = tmp_path / "shop.db"
@@ -259,6 +261,7 @@ def test_a_missing_key_is_red(opened, monkeypatch):
     assert quietly_published(opened())
 
 
+@pytest.mark.slow
 def test_a_corrupt_journal_is_red(shop, tmp_path):
     """A journal that is no database is never overwritten with a new one."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
@@ -272,6 +275,7 @@ def test_a_corrupt_journal_is_red(shop, tmp_path):
     assert quietly_published(shop)
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_be_made_is_red(shop, tmp_path):
     """A folder in the journal's place is an error before anything lands."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
@@ -283,6 +287,7 @@ def test_a_journal_that_cannot_be_made_is_red(shop, tmp_path):
     assert quietly_published(shop)
 
 
+@pytest.mark.slow
 def test_an_earlier_night_is_not_lost(shop, tmp_path):
     """What was published before we broke is published afterwards."""
     shop.arrives(DAY_BEFORE, csv_of(rows_of(DAY_BEFORE)))
@@ -351,6 +356,7 @@ def test_the_command_line_tells_a_corrupt_journal(tmp_path):
     assert (1, "", f"journal {tmp_path}/home/journal.db: file is not a database\n") == ran
 
 
+@pytest.mark.slow
 def test_the_command_line_holds_bad_data_and_goes_on(tmp_path):
     """Bad data is no failure of the command: the partition is held, and the exit code is zero."""
     (tmp_path / "upstream").mkdir()

@@ -60,6 +60,7 @@ def materializations() -> int:
         return len(instance.fetch_materializations(dg.AssetKey("heartbeat"), limit=10).records)
 
 
+@pytest.mark.slow
 def test_commands_keep_their_history_on_sqlite(project):
     """Two commands with nothing set but the home are two materializations, and nothing is left outside the home."""
     materialize(project)
@@ -71,6 +72,7 @@ def test_commands_keep_their_history_on_sqlite(project):
     assert {"dagster.yaml", "throwaway.py"} == {path.name for path in project.iterdir()} - {"__pycache__"}
 
 
+@pytest.mark.slow
 def test_commands_keep_their_history_on_postgresql(project, postgres_url, monkeypatch):
     """With the database URL the same two commands are in PostgreSQL, and no SQLite file is made."""
     monkeypatch.setenv("ORDERS_MONITOR_DATABASE_URL", postgres_url)
@@ -131,6 +133,7 @@ def test_the_instance_is_configured_as_declared(project):
         assert (False, False) == (instance.telemetry_enabled, instance.nux_enabled)
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_is_one_sentence(project, monkeypatch):
     """Dagster's storage says that the server does not answer, and not with which password it was asked."""
     monkeypatch.setenv("ORDERS_MONITOR_DATABASE_URL", "postgresql://ada:s3cret@127.0.0.1:1/orders")

@@ -168,6 +168,7 @@ def command(shop: Shop, *words: str) -> Result:
     return CliRunner().invoke(cli.commands, ["--declaration", str(declaration), *words])
 
 
+@pytest.mark.slow
 def test_the_command_line_decides_shows_and_publishes(kept):
     """Nightly run, `review approve`, `publish`: the check is green at once, and the rows are the table's."""
     digest = waiting(kept)
