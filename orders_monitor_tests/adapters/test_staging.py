@@ -191,7 +191,7 @@ def test_infinities_and_nan_are_numbers(tmp_path):
     assert (math.inf, -math.inf, True) == (up, down, math.isnan(nan))
 
 
-@settings(max_examples=40, deadline=None)  # each example writes and reads a file
+@settings(max_examples=20, deadline=None)  # each example writes and reads a file
 @given(
     st.lists(
         st.tuples(

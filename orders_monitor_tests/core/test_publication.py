@@ -153,5 +153,5 @@ class PublishingMachine(RuleBasedStateMachine):
         assert set(self.log) == received
 
 
-PublishingMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None, derandomize=True)
+PublishingMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=50, deadline=None, derandomize=True)
 TestPublishing = PublishingMachine.TestCase

@@ -183,6 +183,7 @@ def test_an_unknown_folder_is_red(opened):
     assert quietly_published(repaired)
 
 
+@pytest.mark.slow
 def test_a_database_that_refuses_is_red(opened, monkeypatch):
     """The server does not answer: the sentence says so, and not with which password it was asked."""
     monkeypatch.setenv("SHOP_URL", "postgresql://ada:s3cret@127.0.0.1:1/shop?connect_timeout=2")
