@@ -388,3 +388,12 @@ def test_mapping_never_makes_two_columns_of_one_name(found, columns):
     names = contract_names(found, columns)
 
     assert len(found) == len({name.lower() for name in names})
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1e-999"])
+def test_a_number_out_of_range_stays_a_text(folder, into, number):
+    """What a double would make infinity or nothing is landed as the text that it is, and shows as drift."""
+    (folder / f"orders-{DAY}.csv").write_text(f"order_id,amount\n1,2.5\n2,{number}\n3,0e5\n")
+
+    assert Fetched(rows=3) == csv(folder).fetch(DAY, into)
+    assert [("2.5",), (number,), ("0e5",)] == duckdb.sql(f"select amount from '{into}'").fetchall()

@@ -128,6 +128,9 @@ def _loses(name: str, kind: str) -> str:
     if kind == "DOUBLE":
         digits = f"ltrim(regexp_replace(split_part(lower({text}), 'e', 1), '[^0-9]', '', 'g'), '0')"
         kept += f" AND length({digits}) <= {_DOUBLE_DIGITS_MAX}"
+        # 1e999 would be read as infinity, and 1e-999 as nothing.
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        kept += f" AND isfinite({number}) AND ({number} <> 0 OR {digits} = '')"
     return f"coalesce(bool_or({text} IS NOT NULL AND NOT ({kept})), false)"
 
 
