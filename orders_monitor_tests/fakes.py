@@ -6,6 +6,7 @@ from orders_monitor.agent.model import Reply, Request
 from orders_monitor.core.budget import Reservation, RunSpend, Settlement, require_room, spend_of
 from orders_monitor.core.errors import OrdersMonitorError
 from orders_monitor.core.investigation import Spend
+from orders_monitor.core.record import Attempt
 
 
 class MemoryLedger:
@@ -40,6 +41,7 @@ class ScriptedModel:
     def __init__(self, *script: Reply | OrdersMonitorError | Callable[[Request], Reply]) -> None:
         self._script: Sequence[Reply | OrdersMonitorError | Callable[[Request], Reply]] = script
         self.requests: list[Request] = []
+        self.closed = False
 
     def reply(self, request: Request, *, step: int) -> Reply:
         self.requests.append(request)
@@ -48,6 +50,12 @@ class ScriptedModel:
         if isinstance(line, OrdersMonitorError):
             raise line
         return line(request) if callable(line) else line
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        return ()
+
+    def close(self) -> None:
+        self.closed = True
 
     def spend(self) -> Spend:
         return Spend(budget_tokens=0, budget_micro_usd=0, calls=len(self.requests))

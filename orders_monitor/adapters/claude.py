@@ -23,6 +23,7 @@ from orders_monitor.agent.model import (
 )
 from orders_monitor.core.budget import Ledger, RunScope
 from orders_monitor.core.investigation import Spend
+from orders_monitor.core.record import Attempt
 from orders_monitor.core.release import Release
 from orders_monitor.core.table import Budget
 from orders_monitor.core.value import canonical_json
@@ -93,6 +94,12 @@ class _Claude:
 
     def spend(self) -> Spend:
         return self._till.spend()
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        return self._till.attempts()
+
+    def close(self) -> None:
+        self._client.close()
 
     def reply(self, request: Request, *, step: int) -> Reply:
         self._till.step = step

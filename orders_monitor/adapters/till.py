@@ -13,6 +13,7 @@ from orders_monitor.core.budget import Ledger, Reservation, RunScope
 from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.price import Usage
+from orders_monitor.core.record import Attempt
 from orders_monitor.core.release import Release
 from orders_monitor.core.table import Budget
 from orders_monitor.core.value import canonical_json
@@ -46,6 +47,10 @@ class Till:
             budget_micro_usd=self._limits.run_micro_usd,
             **self._ledger.spend(self._run.run_id).model_dump(),
         )
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The HTTP attempts of the last step."""
+        return ()
 
     def pay(self, request: Any, call_next: Callable[[Any], "APIResponse[Any]"]) -> "APIResponse[Any]":
         """The SDK's middleware: it runs around each single HTTP attempt, and its errors reach the caller."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from orders_monitor.core.investigation import Spend
+from orders_monitor.core.record import Attempt
 from orders_monitor.core.value import canonical_json
 
 StopReason = Literal[
@@ -77,6 +78,7 @@ class Request:
     tools: tuple[ToolSpec, ...]
     answer_schema: Mapping[str, Any]
     output_tokens_max: int
+    last_word: str | None = None  # no tool may be called any more; these words of ours close the last message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Reply:
 
 
 class Model(Protocol):
-    """One model within one budget, for one run."""
+    """One model within one budget, for one run. It is closed when the conversation is over."""
 
     @property
     def name(self) -> str:
@@ -101,6 +103,14 @@ class Model(Protocol):
         """The next turn. `step` counts from 1. Raises BudgetExhausted, ModelUnavailable, StoreUnavailable."""
         ...
 
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The HTTP attempts of the last step, in order; none where its reply came from the cache or the tape."""
+        ...
+
     def spend(self) -> Spend:
         """What the run has used by now, from the ledger. Raises StoreUnavailable."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was held back for the last word. Raises StoreUnavailable."""
         ...

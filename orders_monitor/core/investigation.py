@@ -6,14 +6,23 @@ from orders_monitor.core.plan import Action
 from orders_monitor.core.value import Value
 
 Ending = Literal[
-    "not_called",
+    "not_called",  # clean, or certain to be held: no token was needed
     "answered",
+    "finalised",  # the budget or the steps ran out, and what was held back bought one last word: for a person
     "budget_exhausted",
     "steps_exhausted",
     "truncated",
     "refused",
-    "unavailable",
     "malformed",
+    "unavailable",
+    "breaker_open",
+    "impostor",  # another model id than the pinned one answered
+    "overbilled",  # a reply billed more than was possible
+    "retrieval_thrash",
+    "tool_storm",
+    "context_bloat",
+    "guardrail_bypass",
+    "error_propagation",
 ]
 
 
@@ -24,8 +33,30 @@ class Finding(Value):
     evidence: tuple[str, ...]
 
 
+class Question(Value):
+    """A tool call that was answered: under which evidence id it can be cited, and the digest of its answer.
+
+    `arguments` is the call's canonical JSON. The same question asked again must have an answer of the same digest.
+    """
+
+    evidence: str
+    tool: str
+    arguments: str
+    answer_digest: str
+
+
+class Alert(Value):
+    """A failure mode that was seen: the name of its entry in `core.failure_modes`, and what was seen."""
+
+    mode: str
+    why: str
+
+
 class Spend(Value):
-    """What a run's agent used. `reserved_*` is still held (an outcome that is not known yet), `spent_*` is settled."""
+    """What a run's agent used. `reserved_*` is still held (an outcome that is not known yet), `spent_*` is settled.
+
+    `prompt_tokens` is all that went in, `cache_read_tokens` the part of it that the prompt cache already had.
+    """
 
     budget_tokens: int
     budget_micro_usd: int
@@ -34,6 +65,13 @@ class Spend(Value):
     spent_tokens: int = 0
     spent_micro_usd: int = 0
     calls: int = 0
+    prompt_tokens: int = 0
+    cache_read_tokens: int = 0
+
+    @property
+    def cache_share(self) -> float:
+        """The share of the prompt tokens that was read from the prompt cache, 0 to 1; 0 where nothing went in."""
+        return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
     @property
     def remaining_tokens(self) -> int:
@@ -61,4 +99,6 @@ class Investigation(Value):
     findings: tuple[Finding, ...] = ()
     proposed: tuple[Action, ...] = ()
     tool_calls: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     spend: Spend
