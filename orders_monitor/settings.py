@@ -5,10 +5,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from orders_monitor.core.errors import SettingsInvalid
 
 Environment = Literal["dev", "staging", "prod"]
+# How the stand-in behaves: honestly, or in one of the ways in which a model can go wrong.
+StandInMode = Literal[
+    "honest",
+    "gullible",
+    "looper",
+    "stormer",
+    "bloater",
+    "liar",
+    "truncator",
+    "refuser",
+    "flaky",
+    "overbiller",
+    "impostor",
+]
+STAND_IN = "stand-in"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -17,13 +33,18 @@ class Settings:
     """Where state lives and which model answers.
 
     `home` holds the lake, and the journal and Dagster's storage while no database URL is set. `model` is
-    `stand-in` or the release's pin (`release`): it is never inferred from the presence of a key.
+    `stand-in` or the release's pin (`release`): it is never inferred from the presence of a key. `model_url` is where
+    it is asked: a gateway for the release's model, a served stand-in for the stand-in; None is the usual place.
+    Spans are exported to `otlp_url`, and nowhere without one.
     """
 
     home: Path
     database_url: str | None = field(repr=False)
     environment: Environment
     model: Literal["stand-in", "release"]
+    stand_in_mode: StandInMode = "honest"
+    model_url: str | None = field(default=None, repr=False)
+    otlp_url: str | None = field(default=None, repr=False)
     api_key: str | None = field(repr=False)
     ui_url: str
     prompts: Path
@@ -33,6 +54,13 @@ class Settings:
     def journal_url(self) -> str:
         """SQLAlchemy URL of the journal."""
         return self.database_url or f"sqlite:///{self.home / 'journal.db'}"
+
+    @property
+    def stand_in_name(self) -> str | None:
+        """How the stand-in is written down wherever a model is: None where the release's own model answers."""
+        if self.model != STAND_IN:
+            return None
+        return STAND_IN if self.stand_in_mode == "honest" else f"{STAND_IN}:{self.stand_in_mode}"
 
     @property
     def lake_root(self) -> Path:
@@ -47,20 +75,50 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsInvalid(
             variable="ORDERS_MONITOR_ENVIRONMENT", why=f"{environment!r} is not one of dev, staging, prod"
         )
-    model = environ.get("ORDERS_MONITOR_MODEL", "stand-in")
-    if model not in ("stand-in", "release"):
-        raise SettingsInvalid(variable="ORDERS_MONITOR_MODEL", why=f"{model!r} is neither stand-in nor release")
+    model, mode = _model(environ.get("ORDERS_MONITOR_MODEL", STAND_IN))
     url = environ.get("ORDERS_MONITOR_DATABASE_URL") or None
     return Settings(
         home=Path(environ.get("ORDERS_MONITOR_HOME") or PROJECT_ROOT / ".orders_monitor").resolve(),
         database_url=None if url is None else with_driver(url),
         environment=environment,  # type: ignore[arg-type]  # just compared with the literal's values
-        model=model,  # type: ignore[arg-type]  # just compared with the literal's values
+        model=model,
+        stand_in_mode=mode,
+        model_url=_http_url(environ, "ORDERS_MONITOR_MODEL_URL"),
+        otlp_url=_http_url(environ, "ORDERS_MONITOR_OTLP_URL"),
         api_key=environ.get("ANTHROPIC_API_KEY") or None,
         ui_url=environ.get("ORDERS_MONITOR_UI_URL", "http://127.0.0.1:3000").rstrip("/"),
         prompts=Path(environ.get("ORDERS_MONITOR_PROMPTS") or PROJECT_ROOT / "prompts"),
         source_urls=dict(environ),
     )
+
+
+def _model(name: str) -> tuple[Literal["stand-in", "release"], StandInMode]:
+    if name == "release":
+        return "release", "honest"
+    kind, colon, mode = name.partition(":")
+    if kind != STAND_IN:
+        raise SettingsInvalid(variable="ORDERS_MONITOR_MODEL", why=f"{name!r} is neither stand-in nor release")
+    if colon and mode not in get_args(StandInMode):
+        modes = ", ".join(get_args(StandInMode))
+        raise SettingsInvalid(variable="ORDERS_MONITOR_MODEL", why=f"{mode!r} is no mode of the stand-in: {modes}")
+    return "stand-in", mode or "honest"  # type: ignore[return-value]  # just compared with the literal's values
+
+
+def _http_url(environ: Mapping[str, str], variable: str) -> str | None:
+    """An address that requests are sent to, without its last slash. Its text is not quoted: it may hold a secret."""
+    text = environ.get(variable)
+    if not text:
+        return None
+    try:
+        url = urlsplit(text)
+        reachable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        reachable = False
+    if not reachable or any(character.isspace() for character in text):
+        raise SettingsInvalid(variable=variable, why="it must be an address such as http://127.0.0.1:8080")
+    if url.username is not None or url.query or url.fragment:
+        raise SettingsInvalid(variable=variable, why="an address has no user, password, query or fragment here")
+    return text.rstrip("/")
 
 
 def with_driver(url: str) -> str:

@@ -1,12 +1,13 @@
 """The settings: every variable has a default, and one that makes no sense is named in one sentence."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from orders_monitor.core.errors import SettingsInvalid
-from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings, with_driver
+from orders_monitor.settings import PROJECT_ROOT, Settings, StandInMode, read_settings, with_driver
 
 
 def test_nothing_has_to_be_set():
@@ -16,6 +17,9 @@ def test_nothing_has_to_be_set():
         database_url=None,
         environment="dev",
         model="stand-in",
+        stand_in_mode="honest",
+        model_url=None,
+        otlp_url=None,
         api_key=None,
         ui_url="http://127.0.0.1:3000",
         prompts=PROJECT_ROOT / "prompts",
@@ -30,6 +34,8 @@ def test_everything_can_be_set(tmp_path):
         "ORDERS_MONITOR_DATABASE_URL": "postgresql://monitor@localhost/monitor",
         "ORDERS_MONITOR_ENVIRONMENT": "prod",
         "ORDERS_MONITOR_MODEL": "release",
+        "ORDERS_MONITOR_MODEL_URL": "https://gateway.example/anthropic/",
+        "ORDERS_MONITOR_OTLP_URL": "http://127.0.0.1:4318",
         "ORDERS_MONITOR_UI_URL": "https://dagster.example/prefix/",
         "ORDERS_MONITOR_PROMPTS": str(tmp_path / "prompts"),
         "ANTHROPIC_API_KEY": "a-key",
@@ -40,6 +46,9 @@ def test_everything_can_be_set(tmp_path):
         database_url="postgresql+psycopg2://monitor@localhost/monitor",
         environment="prod",
         model="release",
+        stand_in_mode="honest",
+        model_url="https://gateway.example/anthropic",
+        otlp_url="http://127.0.0.1:4318",
         api_key="a-key",
         ui_url="https://dagster.example/prefix",
         prompts=tmp_path / "prompts",
@@ -54,13 +63,21 @@ def test_a_key_alone_calls_no_model():
 
 def test_an_empty_variable_is_not_set():
     """A variable that a deployment leaves empty means its default, where empty can mean nothing else."""
-    names = ("HOME", "DATABASE_URL", "PROMPTS")
+    names = ("HOME", "DATABASE_URL", "PROMPTS", "MODEL_URL", "OTLP_URL")
     empty = read_settings({f"ORDERS_MONITOR_{name}": "" for name in names} | {"ANTHROPIC_API_KEY": ""})
     default = read_settings({})
 
-    assert [(s.home, s.database_url, s.prompts, s.api_key) for s in (default,)] == [
-        (s.home, s.database_url, s.prompts, s.api_key) for s in (empty,)
-    ]
+    assert replace(default, source_urls={}) == replace(empty, source_urls={})
+
+
+@pytest.mark.parametrize("mode", [*get_args(StandInMode)])
+def test_the_stand_in_is_written_down_with_its_mode(mode):
+    """Every mode can be chosen; the honest one needs no name, and the release's model is no stand-in."""
+    chosen = read_settings({"ORDERS_MONITOR_MODEL": f"stand-in:{mode}"})
+    names = [chosen.stand_in_name, read_settings({"ORDERS_MONITOR_MODEL": "release"}).stand_in_name]
+
+    assert ("stand-in", mode) == (chosen.model, chosen.stand_in_mode)
+    assert ["stand-in" if mode == "honest" else f"stand-in:{mode}", None] == names
 
 
 def test_the_journal_is_beside_the_lake_without_a_database():
@@ -82,20 +99,30 @@ def test_a_relative_home_is_one_place_for_all_processes(tmp_path, monkeypatch):
     assert tmp_path / "state" == read_settings({"ORDERS_MONITOR_HOME": "state"}).home
 
 
-REFUSED = {
-    "ORDERS_MONITOR_ENVIRONMENT": ("production", "'production' is not one of dev, staging, prod"),
-    "ORDERS_MONITOR_MODEL": ("claude", "'claude' is neither stand-in nor release"),
-    "ORDERS_MONITOR_DATABASE_URL": ("mysql://monitor:secret@db/monitor", "it must begin with postgresql://"),
-}
+ADDRESS = "it must be an address such as http://127.0.0.1:8080"
+NO_SECRETS = "an address has no user, password, query or fragment here"
+REFUSED = [
+    ("ENVIRONMENT", "production", "'production' is not one of dev, staging, prod"),
+    ("MODEL", "claude", "'claude' is neither stand-in nor release"),
+    ("MODEL", "", "'' is neither stand-in nor release"),
+    ("MODEL", "release:liar", "'release:liar' is neither stand-in nor release"),
+    ("MODEL", "stand-in:kind", f"'kind' is no mode of the stand-in: {', '.join(get_args(StandInMode))}"),
+    ("MODEL", "stand-in:", f"'' is no mode of the stand-in: {', '.join(get_args(StandInMode))}"),
+    ("DATABASE_URL", "mysql://monitor:secret@db/monitor", "it must begin with postgresql://"),
+    *[("MODEL_URL", url, ADDRESS) for url in ("gateway", "ftp://gateway", "http://", "http://g:port", "http://g w")],
+    ("MODEL_URL", "https://me:secret@gateway", NO_SECRETS),
+    ("OTLP_URL", "http://[::1", ADDRESS),
+    ("OTLP_URL", "http://collector?token=secret", NO_SECRETS),
+]
 
 
-@pytest.mark.parametrize(("variable", "value", "why"), [(name, *case) for name, case in REFUSED.items()], ids=REFUSED)
-def test_what_makes_no_sense_is_one_sentence(variable, value, why):
+@pytest.mark.parametrize(("name", "value", "why"), REFUSED)
+def test_what_makes_no_sense_is_one_sentence(name, value, why):
     """The variable and the reason are named; the value of a URL, which may hold a password, is not."""
     with pytest.raises(SettingsInvalid) as refused:
-        read_settings({variable: value})
+        read_settings({f"ORDERS_MONITOR_{name}": value})
 
-    assert f"{variable}: {why}" == str(refused.value)
+    assert f"ORDERS_MONITOR_{name}: {why}" == str(refused.value)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg2", "postgresql", "postgres"])
