@@ -69,7 +69,7 @@ def test_a_mistake_says_the_same_sentence_everywhere(tmp_path):
     sentence = f"orders_monitor/defs/orders_daily/defs.yaml:{line}: owners.team: Input should be a valid string"
 
     assert sentence in _output(tmp_path, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml")
-    assert f"{sentence}\n" == _output(tmp_path, "-m", "orders_monitor.cli", "status")
+    assert f"{sentence}\n" == _output(tmp_path, "-m", "orders_monitor.cli.main", "status")
 
 
 def test_a_name_is_not_a_path(tmp_path):

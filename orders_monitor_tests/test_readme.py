@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from orders_monitor import cli
+from orders_monitor.cli.main import commands as typed
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
 from orders_monitor_tests.small_shop import DAY, csv_of, declared, open_shop, rows_of
@@ -68,7 +68,7 @@ def test_every_example_of_a_decision_is_understood(example, tmp_path, monkeypatc
     """The reviewer's examples are commands as they are typed: on an empty home, only their partition is refused."""
     monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
     program, *words = shlex.split(example)
-    answered = CliRunner().invoke(cli.commands, words)
+    answered = CliRunner().invoke(typed, words)
 
     assert (".venv/bin/orders-monitor", 3) == (program, answered.exit_code)
     assert answered.stderr.startswith("refused: orders_daily 2026-")

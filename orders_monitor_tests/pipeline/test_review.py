@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from orders_monitor import cli
+from orders_monitor.cli.main import commands
 from orders_monitor.pipeline import keys
 from orders_monitor.pipeline.execution import definitions_of
 from orders_monitor.pipeline.instance import open_instance
@@ -165,7 +165,7 @@ def command(shop: Shop, *words: str) -> Result:
     attributes = shop.table.model_dump(mode="json", exclude_defaults=True)
     declaration = shop.settings.home / "defs.yaml"
     declaration.write_text(yaml.safe_dump({"type": "orders_monitor.component.TableMonitor", "attributes": attributes}))
-    return CliRunner().invoke(cli.commands, ["--declaration", str(declaration), *words])
+    return CliRunner().invoke(commands, ["--declaration", str(declaration), *words])
 
 
 @pytest.mark.slow

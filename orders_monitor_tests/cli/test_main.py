@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from orders_monitor.cli import commands
+from orders_monitor.cli.main import commands
 from orders_monitor_tests.small_shop import csv_of, declared, rows_of
 
 SCRIPT = Path(sys.executable).with_name("orders-monitor")
@@ -121,7 +121,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_heavy(terminal):
     """What is done is skipped, in a process that loads neither Great Expectations nor the SDK nor pandas."""
     heavy = ("great_expectations", "anthropic", "pandas", "deltalake", "httpx2")
     code = (
-        "import sys; from click.testing import CliRunner; from orders_monitor.cli import commands; "
+        "import sys; from click.testing import CliRunner; from orders_monitor.cli.main import commands; "
         "result = CliRunner().invoke(commands, sys.argv[1:]); print(result.stdout); "
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )

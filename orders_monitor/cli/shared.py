@@ -1,0 +1,81 @@
+"""What every command shares: how it ends, which table it is about, and how a command of ours is typed."""
+
+import shlex
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import click
+
+from orders_monitor.component import read_declaration
+from orders_monitor.core.errors import OrdersMonitorError, PublicationRefused, ReviewRefused
+from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline import keys
+from orders_monitor.settings import PROJECT_ROOT
+
+DECLARATIONS = PROJECT_ROOT / "orders_monitor" / "defs"
+WAITS = ("awaiting", "stale")
+
+
+class Broken(click.ClickException):
+    """We are broken: one sentence on standard error, exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """The sentence, and nothing around it."""
+        click.echo(self.message, file=file, err=file is None)
+
+
+class Refused(Broken):
+    """What was asked for is not done, and everything is as it was: exit code 3."""
+
+    exit_code = 3
+
+
+class Plain(click.Group):
+    """Commands whose errors, where they are ours, end in a sentence and never in a stack of frames."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (ReviewRefused, PublicationRefused) as error:
+            raise Refused(f"refused: {error}") from error
+        except OrdersMonitorError as error:
+            raise Broken(str(error)) from error
+
+
+def table_of(context: click.Context) -> MonitoredTable:
+    """The one table that the command is about. Raises UsageError where the options do not name one."""
+    declaration, wanted = context.find_root().obj
+    paths = [declaration] if declaration else sorted(DECLARATIONS.glob("*/defs.yaml"))
+    tables = [read_declaration(path) for path in paths]
+    found = [table for table in tables if wanted in (None, table.name)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(table.name for table in tables) or "none"
+    raise click.UsageError(f"no table {wanted!r}; there are: {names}" if wanted else f"say --table, one of: {names}")
+
+
+def chosen(table: MonitoredTable, *, last: int | None, named: tuple[str, ...], every: bool) -> list[str]:
+    """The partitions that a command is about, oldest first. A command lives by the clock; no stage does."""
+    known = keys.complete_partitions(table, datetime.now(UTC))
+    if named:
+        unknown = [p for p in named if p not in known]
+        if unknown:
+            span = f"{known[0]} to {known[-1]}" if known else "none yet"
+            raise ReviewRefused(table=table.name, partition=unknown[0], why=f"no such partition; there are {span}")
+        return sorted(set(named))
+    if every:
+        return known
+    if last is None:
+        raise click.UsageError("say which partitions: --last N, --partition DAY or --all")
+    return known[-last:]
+
+
+def typed(context: click.Context, *words: str) -> str:
+    """A command of ours as it is typed, on the table that this one was about."""
+    declaration, table_name = context.find_root().obj
+    options = [
+        *(["--declaration", str(declaration)] if declaration else []),
+        *(["--table", table_name] if table_name else []),
+    ]
+    return shlex.join(["orders-monitor", *options, *words])
