@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orders_monitor.core.errors import ReleaseInvalid
 from orders_monitor.core.price import LongPrompt, Price, Rates
-from orders_monitor.core.release import Guardrails, Prompt, Release, ToolLimit, require_pinned
+from orders_monitor.core.release import Guardrails, Prompt, Release, RunBudget, ToolLimit, require_pinned
 
 PRICE_BOOK = Path(__file__).with_name("price_book.yaml")
 _FENCE = "---\n"
@@ -27,6 +27,8 @@ class _ReleaseFile(BaseModel):
     version: str
     model: str
     prompts: dict[str, str] = Field(min_length=1)
+    price_book: str
+    budget: RunBudget
     tools: dict[str, _Limits] = Field(min_length=1)
     guardrails: Guardrails
 
@@ -65,6 +67,8 @@ def load_release(prompts_root: Path, agent: str) -> Release:
         "agent": agent,
         "version": declared.version,
         "model": declared.model,
+        "price_book": declared.price_book,
+        "budget": declared.budget,
         "guardrails": declared.guardrails,
         "tools": tuple(ToolLimit(name=name, calls_max=t.calls_max) for name, t in declared.tools.items()),
         "prompts": tuple(_prompt(folder, name, version) for name, version in declared.prompts.items()),

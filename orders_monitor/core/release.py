@@ -27,33 +27,69 @@ class ToolLimit(Value):
     calls_max: int = Field(ge=1)
 
 
+class SqlLimits(Value):
+    """How far one query of the agent may go; what is above is cut or refused, and the answer says so."""
+
+    rows_max: int = Field(default=50, ge=1, le=1_000)
+    columns_max: int = Field(default=20, ge=1, le=100)
+    bytes_max: int = Field(default=6_000, ge=500, le=100_000)
+    timeout_s: int = Field(default=5, ge=1, le=60)
+    memory_mb: int = Field(default=256, ge=16, le=4_096)
+
+
 class Guardrails(Value):
     """How far one run may go.
 
-    `output_tokens_max` is asked of the model in one reply (above 20,000 the SDK demands streaming);
-    with less than `output_tokens_min` left to buy the model is not called, because thinking alone would use it up.
+    `output_tokens_max` is asked of the model in one reply (above 20,000 the SDK demands streaming); with less than
+    `output_tokens_min` left to buy the model is not called, because thinking alone would use it up.
+    `finalisation_tokens`, prompt and output together, are held from the first paid step on for one last word; 0 holds
+    nothing. `repeats_max` times the same question is answered, then the conversation ends; `empty_answers_max` and
+    `refusals_max` are streaks. `request_bytes_max` is the size of a whole request, `result_share_max` the share of it
+    that one tool's answer may be. Text is shown of `text_columns` only; of every other column it is masked.
     """
 
     steps_max: int = Field(ge=1, le=50)
     calls_max: int = Field(ge=1, le=200)
+    calls_per_turn_max: int = Field(default=8, ge=1, le=50)
+    repeats_max: int = Field(default=2, ge=1, le=10)
+    empty_answers_max: int = Field(default=3, ge=1, le=50)
+    refusals_max: int = Field(default=3, ge=1, le=50)
+    request_bytes_max: int = Field(default=100_000, ge=10_000, le=1_000_000)
+    result_share_max: float = Field(default=0.5, gt=0, le=1)
     output_tokens_max: int = Field(ge=256, le=20_000)
     output_tokens_min: int = Field(ge=1)
+    finalisation_tokens: int = Field(default=0, ge=0, le=1_000_000)
     tool_output_bytes_max: int = Field(ge=1_000, le=100_000)
     reply_timeout_s: int = Field(default=120, ge=1, le=600)
+    sql: SqlLimits = SqlLimits()
+    text_columns: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> "Guardrails":
         if self.output_tokens_min > self.output_tokens_max:
             raise ValueError("output_tokens_min is above output_tokens_max")
+        if 0 < self.finalisation_tokens <= self.output_tokens_min:
+            raise ValueError("finalisation_tokens hold no prompt beside output_tokens_min")
+        if len(set(self.text_columns)) != len(self.text_columns):
+            raise ValueError("a text column is named twice")
         return self
 
 
+class RunBudget(Value):
+    """What one run of this release may spend at most; a table's own budget may be smaller, and then counts."""
+
+    run_tokens: int = Field(ge=0)
+    run_micro_usd: int = Field(ge=0)
+
+
 class Release(Value):
-    """One release. `price` is the market's, not ours: it is no part of the digest."""
+    """One release. `price` is the market's, not ours: of it only the version of the book is part of the digest."""
 
     agent: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field(pattern=SEMVER)
     model: str
+    price_book: str = Field(pattern=SEMVER)
+    budget: RunBudget
     guardrails: Guardrails
     tools: tuple[ToolLimit, ...] = Field(min_length=1)
     prompts: tuple[Prompt, ...] = Field(min_length=1)
