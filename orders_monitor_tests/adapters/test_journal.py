@@ -236,6 +236,20 @@ def test_a_flipped_byte_breaks_the_chain_where_it_is(journal, sql, tampering, fi
     assert first_bad == journal.verify_chain("run-1")
 
 
+def test_events_are_appended_together_or_not_at_all(journal):
+    """Several facts of one flush continue the run's chain in their order; where one cannot be written none is."""
+    prepare(journal)
+    facts = [("agent_ended", Hold(why="first")), ("note", Hold(why="second"))]
+
+    journal.record_all(table=TABLE, partition=DAY, run_id="run-1", bodies=facts)
+    journal.record_all(table=TABLE, partition=DAY, run_id="run-1", bodies=[])
+    with pytest.raises(sa.exc.IntegrityError):
+        journal.record_all(table=TABLE, partition=DAY, run_id="run-1", bodies=[*facts, (None, Hold(why="no kind"))])
+
+    assert [(4, "agent_ended"), (5, "note")] == [(e.seq, e.kind) for e in journal.events_of_run("run-1")][3:]
+    assert journal.verify_chain("run-1") is None
+
+
 def test_a_chain_never_forks(journal, url):
     """Many writers of one run, in threads and processes, make one chain."""
     script = (

@@ -1,18 +1,16 @@
 """Events: what the stages found, in the order in which they said it, each run a chain of hashes."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal import tables
+from orders_monitor.adapters.journal import chain, tables
 from orders_monitor.adapters.journal.store import now_text
 from orders_monitor.core.value import Value, canonical_json
 
 _events = tables.events
-_START_OF_A_CHAIN = ""
 
 
 class Event(Value):
@@ -31,27 +29,18 @@ class Event(Value):
 
 def append(connection: sa.Connection, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
     """Add an event to its run's chain; the caller holds the run's lock."""
-    last = connection.execute(
-        sa.select(_events.c.seq, _events.c.hash)
-        .where(_events.c.run_id == run_id)
-        .order_by(_events.c.seq.desc())
-        .limit(1)
-    ).one_or_none()
-    text = body_text(body)
-    row = {
-        "table_name": table,
-        "partition_key": partition,
-        "run_id": run_id,
-        "seq": 1 if last is None else last.seq + 1,
-        "kind": kind,
-        "body": text,
-        "body_digest": _sha256(text),
-        "prev_hash": _START_OF_A_CHAIN if last is None else last.hash,
-        "recorded_at": now_text(),
-    }
-    row["hash"] = _hash_of(row)
+    (row,) = _rows(connection, table=table, partition=partition, run_id=run_id, bodies=[(kind, body)])
     inserted = connection.execute(_events.insert().values(row).returning(*_events.c)).one()
     return event_of(inserted)
+
+
+def append_all(
+    connection: sa.Connection, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
+) -> None:
+    """Add several at once, in one statement; the caller holds the run's lock."""
+    connection.execute(
+        _events.insert(), _rows(connection, table=table, partition=partition, run_id=run_id, bodies=bodies)
+    )
 
 
 def body_text(body: Value) -> str:
@@ -73,17 +62,6 @@ def latest(connection: sa.Connection, *, table: str, partition: str, kind: str) 
 def of_run(connection: sa.Connection, run_id: str) -> tuple[Event, ...]:
     """A run's chain, in order."""
     return tuple(event_of(row) for row in _chain(connection, run_id))
-
-
-def first_bad_seq(connection: sa.Connection, run_id: str) -> int | None:
-    """Where a run's chain is first broken: a changed, missing or inserted event; None for an unbroken chain."""
-    previous = _START_OF_A_CHAIN
-    for seq, row in enumerate(_chain(connection, run_id).mappings(), start=1):
-        in_place = row["seq"] == seq and row["prev_hash"] == previous
-        if not in_place or row["body_digest"] != _sha256(row["body"]) or row["hash"] != _hash_of(row):
-            return seq
-        previous = row["hash"]
-    return None
 
 
 def partitions(connection: sa.Connection, table: str) -> tuple[str, ...]:
@@ -166,10 +144,31 @@ def _chain(connection: sa.Connection, run_id: str) -> sa.CursorResult[Any]:
     return connection.execute(sa.select(_events).where(_events.c.run_id == run_id).order_by(_events.c.seq))
 
 
-def _hash_of(row: Mapping[Any, Any]) -> str:
-    names = ("table_name", "partition_key", "run_id", "seq", "kind", "body", "prev_hash", "recorded_at")
-    return _sha256(canonical_json({name: row[name] for name in names}))
+def _rows(
+    connection: sa.Connection, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
+) -> list[dict[str, Any]]:
+    """The events as rows, each holding the hash of the one before it."""
+    last = connection.execute(_end_of(run_id)).one_or_none()
+    seq, previous = (0, chain.follows(connection)) if last is None else (last.seq, last.hash)
+    recorded_at, rows = now_text(), []
+    for number, (kind, body) in enumerate(bodies, start=seq + 1):
+        text = body_text(body)
+        row = {
+            "table_name": table,
+            "partition_key": partition,
+            "run_id": run_id,
+            "seq": number,
+            "kind": kind,
+            "body": text,
+            "body_digest": chain.sha256(text),
+            "prev_hash": previous,
+            "recorded_at": recorded_at,
+        }
+        row["hash"] = previous = chain.hash_of(row)
+        rows.append(row)
+    return rows
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _end_of(run_id: str) -> sa.Select[Any]:
+    mine = sa.select(_events.c.seq, _events.c.hash).where(_events.c.run_id == run_id)
+    return mine.order_by(_events.c.seq.desc()).limit(1)

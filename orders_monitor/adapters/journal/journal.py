@@ -4,7 +4,9 @@ Each method is one transaction. Each raises StoreUnavailable where the database 
 nothing was recorded.
 """
 
-from orders_monitor.adapters.journal import decisions, events, ledger, publications
+from collections.abc import Sequence
+
+from orders_monitor.adapters.journal import chain, decisions, events, ledger, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.migrations import migrate
@@ -44,6 +46,12 @@ class Journal:
         with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
             return events.append(connection, table=table, partition=partition, run_id=run_id, kind=kind, body=body)
 
+    def record_all(self, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]) -> None:
+        """Append several facts, each with its kind, to the run's chain: all of them or none."""
+        if bodies:
+            with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
+                events.append_all(connection, table=table, partition=partition, run_id=run_id, bodies=bodies)
+
     def latest(self, table: str, partition: str, kind: str) -> Event | None:
         """The newest fact of that kind about a partition."""
         with self._store.reading() as connection:
@@ -60,7 +68,8 @@ class Journal:
         A chain knows what came before, not what comes after: events cut off its end are not missed.
         """
         with self._store.reading() as connection:
-            return events.first_bad_seq(connection, run_id)
+            broken = chain.first_break(connection, run_id)
+        return None if broken is None else broken.seq
 
     def partitions(self, table: str) -> tuple[str, ...]:
         """The partitions that have a plan, in order."""

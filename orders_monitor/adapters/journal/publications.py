@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal import events, tables
+from orders_monitor.adapters.journal import chain, events, tables
 from orders_monitor.adapters.journal.cases import case_of, publications_of
 from orders_monitor.adapters.journal.store import now_text
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
@@ -48,9 +48,9 @@ def _require_untouched(connection: sa.Connection, *, table: str, partition: str)
     """What the gate answers from is as it was recorded. Raises StoreUnavailable, naming the first changed record."""
     for kind in ("plan", "candidate", "validation"):
         event = events.latest(connection, table=table, partition=partition, kind=kind)
-        seq = None if event is None else events.first_bad_seq(connection, event.run_id)
-        if event is not None and seq is not None:
-            why = f"record {seq} of run {event.run_id} was changed after it was written; run {partition} again"
+        broken = None if event is None else chain.first_break(connection, event.run_id)
+        if broken is not None:
+            why = f"record {broken.seq} of run {broken.run_id} was changed after it was written; run {partition} again"
             raise StoreUnavailable(store="journal", why=why)
 
 
