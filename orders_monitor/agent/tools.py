@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from orders_monitor.agent.briefing import Briefing
 from orders_monitor.agent.model import ToolCall, ToolSpec
 from orders_monitor.agent.schema import strict_schema
+from orders_monitor.agent.workbench import Workbench
 from orders_monitor.core.errors import ToolRefused
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.predicate import violated_by
@@ -211,8 +212,18 @@ def specs(release: Release) -> tuple[ToolSpec, ...]:
     )
 
 
-def run(call: ToolCall, *, briefing: Briefing, release: Release, repeated: bool = False) -> str:
-    """The tool's answer as JSON text, not longer than the release allows. Raises ToolRefused."""
+def run(
+    call: ToolCall,
+    *,
+    briefing: Briefing,
+    release: Release,
+    workbench: Workbench | None = None,  # noqa: ARG001 - the tools that look at rows come with the workbench
+    repeated: bool = False,
+) -> str:
+    """The tool's answer as JSON text, not longer than the release allows. Raises ToolRefused, StoreUnavailable.
+
+    Without a workbench the tools that look at rows are refused.
+    """
     tool = TOOLS.get(call.name)
     if tool is None or release.tool(call.name) is None:
         raise ToolRefused(tool=_cell(call.name), why="there is no such tool")

@@ -17,6 +17,8 @@
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
 
+from typing import Literal
+
 
 class OrdersMonitorError(Exception):
     """Base class: catch this to catch everything we raise on purpose."""
@@ -96,10 +98,13 @@ class ModelUnavailable(OrdersMonitorError):
 
 
 class ToolRefused(OrdersMonitorError):
-    """A tool call that is not done; the message goes back to the model, so it holds nothing secret."""
+    """A tool call that is not done; the message goes back to the model, so it holds nothing secret.
 
-    def __init__(self, *, tool: str, why: str) -> None:
-        self.tool, self.why = tool, why
+    `kind` is for the detectors: `reach` asked for something outside of the room, `limit` for too much of it.
+    """
+
+    def __init__(self, *, tool: str, why: str, kind: Literal["mistake", "reach", "limit"] = "mistake") -> None:
+        self.tool, self.why, self.kind = tool, why, kind
         super().__init__(f"{tool}: {why}")
 
 
