@@ -10,12 +10,17 @@
   x PlanInapplicable       a plan names something that these bytes do not have, or would lose a value
   x BudgetExhausted        the run may not buy another request
   x ModelUnavailable       the model did not answer, or not as itself
+  x BreakerOpen            something failed too often just now; it is left alone until a probe is allowed
   x ToolRefused            the only error that the model may read
   x ReviewRefused          a decision names something else than what waits
   x PublicationRefused     the gate did not say yes
 
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
+
+from typing import Literal
+
+from datetime import UTC, datetime
 
 from typing import Literal
 
@@ -90,11 +95,22 @@ class BudgetExhausted(OrdersMonitorError):
 
 
 class ModelUnavailable(OrdersMonitorError):
-    """The model did not answer, or did not answer as itself."""
+    """The model did not answer, did not answer as itself, or billed more than was possible."""
 
-    def __init__(self, *, model: str, why: str) -> None:
-        self.model, self.why = model, why
+    def __init__(
+        self, *, model: str, why: str, reason: Literal["unavailable", "impostor", "overbilled"] = "unavailable"
+    ) -> None:
+        self.model, self.why, self.reason = model, why, reason
         super().__init__(f"model {model}: {why}")
+
+
+class BreakerOpen(OrdersMonitorError):
+    """Something failed too often just now, and nobody tries it before a certain time (milliseconds since 1970)."""
+
+    def __init__(self, *, zone: str, table: str, until_ms: int, why: str) -> None:
+        self.zone, self.table, self.until_ms, self.why = zone, table, until_ms, why
+        until = datetime.fromtimestamp(until_ms / 1_000, UTC).isoformat(sep=" ", timespec="seconds")
+        super().__init__(f"the breaker of {table}'s {zone} is open ({why}); the next probe is allowed at {until}")
 
 
 class ToolRefused(OrdersMonitorError):
