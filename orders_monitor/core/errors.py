@@ -18,10 +18,7 @@
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
 
-from typing import Literal
-
 from datetime import UTC, datetime
-
 from typing import Literal
 
 
