@@ -6,11 +6,13 @@ nothing was recorded.
 
 from collections.abc import Sequence
 
-from orders_monitor.adapters.journal import chain, decisions, events, ledger, publications
+from orders_monitor.adapters.journal import breakers, chain, decisions, events, ledger, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.store import Store, open_store
+from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
+from orders_monitor.core.breaker import Refused as NotNow
 from orders_monitor.core.budget import Reservation, RunSpend, Settlement
 from orders_monitor.core.publication import Step
 from orders_monitor.core.review import Case, Decision, Publication, Verdict
@@ -180,6 +182,29 @@ class Journal:
         """What the run's entries add up to, in tokens and micro-dollars."""
         with self._store.reading() as connection:
             return ledger.spend(connection, run_id)
+
+    def enter(self, table: str, zone: Zone, *, breaker: Breaker, now_ms: int, probe: str) -> Admitted | NotNow:
+        """Ask a breaker whether somebody called `probe` may pass; one of all that ask a half-open one at once may."""
+        with self._store.reading() as connection:
+            state = breakers.state(connection, table=table, zone=zone, breaker=breaker, now_ms=now_ms)
+        if isinstance(state, Closed):
+            return Admitted()
+        with self._store.writing(_breaker(table, zone)) as connection:
+            return breakers.enter(connection, table=table, zone=zone, breaker=breaker, now_ms=now_ms, probe=probe)
+
+    def leave(self, table: str, zone: Zone, event: BreakerEvent, *, breaker: Breaker) -> None:
+        """Record how it went, or that a person closes the breaker."""
+        with self._store.writing(_breaker(table, zone)) as connection:
+            breakers.leave(connection, event, table=table, zone=zone, breaker=breaker)
+
+    def breakers(self, table: str, *, breaker: Breaker, now_ms: int) -> dict[Zone, State]:
+        """The states of all zones of a table."""
+        with self._store.reading() as connection:
+            return breakers.states(connection, table=table, breaker=breaker, now_ms=now_ms)
+
+
+def _breaker(table: str, zone: Zone) -> str:
+    return f"breaker {zone} {table}"
 
 
 def _partition(table: str, partition: str) -> str:

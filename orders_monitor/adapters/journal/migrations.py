@@ -150,3 +150,22 @@ def m003_ledger(connection: sa.Connection) -> None:
         sqlite_autoincrement=True,
     )
     metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m005_breakers(connection: sa.Connection) -> None:
+    """What failed, in which zone of which table, and who tried it again."""
+    metadata = sa.MetaData()
+    table = sa.Table(
+        "breakers",
+        metadata,
+        _id(),
+        *map(_text, ("table_name", "zone", "kind")),
+        _integer("at_ms"),
+        *map(_text, ("why", "probe")),
+        _integer("until_ms"),
+        *map(_text, ("who", "recorded_at")),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("breakers_by_zone", table.c.table_name, table.c.zone, table.c.id)
+    metadata.create_all(connection)

@@ -74,4 +74,17 @@ ledger = sa.table(
     sa.column("micro_usd", sa.BigInteger),
     sa.column("recorded_at", sa.Text),
 )
+breakers = sa.table(
+    "breakers",
+    sa.column("id", sa.BigInteger),
+    sa.column("table_name", sa.Text),
+    sa.column("zone", sa.Text),
+    sa.column("kind", sa.Text),
+    sa.column("at_ms", sa.BigInteger),
+    sa.column("why", sa.Text),
+    sa.column("probe", sa.Text),
+    sa.column("until_ms", sa.BigInteger),
+    sa.column("who", sa.Text),
+    sa.column("recorded_at", sa.Text),
+)
 migrations = sa.table("migrations", sa.column("name", sa.Text), sa.column("applied_at", sa.Text))
