@@ -4,7 +4,7 @@ A process imports Great Expectations once, so that a month takes a minute. What 
 same job that the `decisions` sensor launches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -13,7 +13,7 @@ from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys, sentences
+from orders_monitor.pipeline import keys, sentences, traces
 from orders_monitor.pipeline.monitor import build_table_monitor
 from orders_monitor.pipeline.resources import Stores, open_desk
 
@@ -59,15 +59,20 @@ def nights(
     publish = definitions.resolve_job_def(keys.publish_job(table))
     for partition in partitions:
         decided = publish_only or (not again and _gate(table, partition).status == "approved")
-        broken = None if decided else run_job(nightly, partition, instance)
+        trace = traces.gone_on_with(instance, _planned_by(table, partition)) if decided else traces.begun()
+        broken = None if decided else run_job(nightly, partition, instance, tags=trace)
         if broken is None and (publish_only or _gate(table, partition).status == "approved"):
-            broken = run_job(publish, partition, instance)
+            broken = run_job(publish, partition, instance, tags=trace)
         yield _night(table, partition, broken)
 
 
-def run_job(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance) -> str | None:
+def run_job(
+    job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance, *, tags: Mapping[str, str] | None = None
+) -> str | None:
     """Run one partition and say its first failure in a sentence, or None. Raises KeyboardInterrupt."""
-    result = job.execute_in_process(instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False)
+    result = job.execute_in_process(
+        instance=instance, partition_key=partition, run_config=QUIET, raise_on_error=False, tags=dict(tags or {})
+    )
     if result.success:
         return None
     for event in result.all_node_events:
@@ -86,6 +91,11 @@ def run_job(job: dg.JobDefinition, partition: str, instance: dg.DagsterInstance)
 def _gate(table: MonitoredTable, partition: str) -> Gate:
     with open_desk(table, run_id="cli") as desk:
         return desk.gate(partition)
+
+
+def _planned_by(table: MonitoredTable, partition: str) -> str | None:
+    with open_desk(table, run_id="cli") as desk:
+        return desk.planned_by(partition)
 
 
 def _night(table: MonitoredTable, partition: str, broken: str | None) -> Night:

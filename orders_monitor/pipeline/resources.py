@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
@@ -14,6 +15,7 @@ from orders_monitor.adapters.lake import Lake
 from orders_monitor.adapters.sources.database import Database
 from orders_monitor.adapters.sources.files import Files
 from orders_monitor.adapters.sources.simulator import Simulator
+from orders_monitor.adapters.telemetry import Telemetry, open_telemetry, untraced
 from orders_monitor.core.errors import (
     ModelUnavailable,
     OrdersMonitorError,
@@ -26,6 +28,7 @@ from orders_monitor.core.review import Case, Gate, gate
 from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source, SourceDeclaration
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
+from orders_monitor.pipeline import traces
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
@@ -40,6 +43,7 @@ class Desk:
     settings: Settings
     journal: Journal
     run_id: str
+    telemetry: Telemetry = field(default_factory=untraced)
 
     @cached_property
     def lake(self) -> Lake:
@@ -72,6 +76,11 @@ class Desk:
             raise StageMissing(table=self.table.name, partition=partition, stage=kind)
         return found
 
+    def planned_by(self, partition: str) -> str | None:
+        """The run that recorded the partition's newest plan."""
+        event = self.journal.latest(self.table.name, partition, "plan")
+        return None if event is None else event.run_id
+
     def require_same_bytes(self, landing: Landing, stage: str, landed_digest: str | None) -> None:
         """Raise StageMissing where a stage was about other bytes than those that are landed now.
 
@@ -93,6 +102,8 @@ class Desk:
 class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's own examples leave it bare
     """The journal, the lake and the sources, as the environment's settings say. Opened when a run asks."""
 
+    _telemetry: Telemetry | None = PrivateAttr(default=None)
+
     @contextmanager
     def at(
         self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable
@@ -103,17 +114,45 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
                 f"{table.name} runs one partition a run: choose a partition, and leave the backfill policy unset",
                 allow_retries=False,
             )
-        with said_plainly(), open_desk(table, run_id=context.run.run_id) as desk:
-            yield desk
+        run, stage = context.run, _stage_of(context, table)
+        with said_plainly():
+            settings = read_settings()
+            telemetry = self._traced(run, settings)
+            about = {"table": table.name, "partition": context.partition_key, "run": run.run_id}
+            with (
+                telemetry.tracer.span(f"stage {stage}", about),
+                open_desk(table, run_id=run.run_id, settings=settings, telemetry=telemetry) as desk,
+            ):
+                yield desk
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Send the run's spans; that they did not arrive is said, and is no reason to fail."""
+        trouble = None if self._telemetry is None else self._telemetry.close()
+        self._telemetry = None
+        if trouble is not None and context.log is not None:
+            context.log.warning(trouble)
+
+    def _traced(self, run: dg.DagsterRun, settings: Settings) -> Telemetry:
+        """The run's spans, opened by its first stage."""
+        if self._telemetry is None:
+            self._telemetry = open_telemetry(settings.otlp_url, traceparent=traces.of_run(run))
+        return self._telemetry
+
+
+def _stage_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable) -> str:
+    name = context.op_execution_context.op.name
+    return "publish" if name == table.name else name.removeprefix(f"{table.name}__")
 
 
 @contextmanager
-def open_desk(table: MonitoredTable, *, run_id: str, settings: Settings | None = None) -> Iterator[Desk]:
+def open_desk(
+    table: MonitoredTable, *, run_id: str, settings: Settings | None = None, telemetry: Telemetry | None = None
+) -> Iterator[Desk]:
     """A desk outside of a run (a sensor's tick, a command). Raises StoreUnavailable, SettingsInvalid."""
     settings = settings or read_settings()
     journal = Journal.open(settings.journal_url)
     try:
-        yield Desk(table=table, settings=settings, journal=journal, run_id=run_id)
+        yield Desk(table=table, settings=settings, journal=journal, run_id=run_id, telemetry=telemetry or untraced())
     finally:
         journal.close()
 

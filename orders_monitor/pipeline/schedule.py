@@ -6,7 +6,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (  # what 
 )
 
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys
+from orders_monitor.pipeline import keys, traces
 
 PUBLISH_RUN_MAX_S = 600
 
@@ -53,6 +53,9 @@ def nightly_schedule(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -
         complete = keys.complete_partitions(table, context.scheduled_execution_time)
         if not complete:
             return dg.SkipReason(f"no partition is complete yet; the first one is {table.partitions.start}")
-        return dg.RunRequest(run_key=f"nightly:{complete[-1]}", partition_key=complete[-1])
+        run_key = f"nightly:{complete[-1]}"
+        return dg.RunRequest(
+            run_key=run_key, partition_key=complete[-1], tags=traces.begun_by(f"{table.name}:{run_key}")
+        )
 
     return schedule

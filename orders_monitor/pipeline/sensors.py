@@ -16,7 +16,7 @@ from orders_monitor.core.review import Gate
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
-from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline import keys, metadata, traces
 from orders_monitor.pipeline.resources import open_desk, said_plainly
 
 DECISIONS_A_TICK = 100
@@ -124,12 +124,17 @@ def _changed(table: MonitoredTable, known: DriftCursor, seen: Schema, partition:
     number = known.changes_seen + 1
     changes = against_contract(table.contract, seen)
     about = metadata.of_changes(changes, seen)
+    run_key = f"schema_drift:{number}:{seen.fingerprint[:16]}"
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_key=f"schema_drift:{number}:{seen.fingerprint[:16]}",
+                run_key=run_key,
                 partition_key=partition,
-                tags={"orders_monitor/trigger": "schema_drift", "orders_monitor/schema": seen.fingerprint[:16]},
+                tags={
+                    "orders_monitor/trigger": "schema_drift",
+                    "orders_monitor/schema": seen.fingerprint[:16],
+                    **traces.begun_by(f"{table.name}:{run_key}"),
+                },
             )
         ],
         asset_events=[
@@ -173,12 +178,17 @@ def decisions_sensor(
         with said_plainly(), open_desk(table, run_id="decisions") as desk:
             new = desk.journal.decisions_after(table.name, known.last_decision)[:decisions_max]
             gates = [desk.gate(p) for p in sorted({*known.unpublished, *(decision.partition for decision in new)})]
+            planned = [desk.planned_by(gate.partition) if gate.status == "approved" else None for gate in gates]
         cursor = DecisionsCursor(
             last_decision=new[-1].id if new else known.last_decision,
             unpublished=tuple(gate.partition for gate in gates if gate.status != "published"),
         )
         answers = [_publication(gate, _publish_runs(context.instance, table, gate), now()) for gate in gates]
-        requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+        requests = [
+            answer.with_replaced_attrs(tags={**answer.tags, **traces.gone_on_with(context.instance, run_id)})
+            for answer, run_id in zip(answers, planned, strict=True)
+            if isinstance(answer, dg.RunRequest)
+        ]
         said = [answer for answer in answers if isinstance(answer, str)]
         return dg.SensorResult(
             run_requests=requests,
