@@ -107,16 +107,14 @@ def state_at(events: Iterable[BreakerEvent], breaker: Breaker, *, now_ms: int) -
 
 def admit(state: State, breaker: Breaker, *, now_ms: int, probe: str) -> Admitted | Refused:
     """Whether somebody called `probe` may pass now."""
-    match state:
-        case Closed():
-            return Admitted()
-        case Open(until_ms=until_ms, why=why):
-            return Refused(until_ms=until_ms, why=why)
-        case HalfOpen(lease=None):
-            until_ms = now_ms + 1_000 * breaker.probe_lease_s
-            return Admitted(probe=BreakerEvent(kind="probe", at_ms=now_ms, probe=probe, until_ms=until_ms))
-        case HalfOpen(why=why, lease=lease):
-            return Refused(until_ms=lease.until_ms, why=f"{why}; somebody else is trying")
+    if isinstance(state, Closed):
+        return Admitted()
+    if isinstance(state, Open):
+        return Refused(until_ms=state.until_ms, why=state.why)
+    if state.lease is not None:
+        return Refused(until_ms=state.lease.until_ms, why=f"{state.why}; somebody else is trying")
+    until_ms = now_ms + 1_000 * breaker.probe_lease_s
+    return Admitted(probe=BreakerEvent(kind="probe", at_ms=now_ms, probe=probe, until_ms=until_ms))
 
 
 def _is_of(lease: BreakerEvent | None, event: BreakerEvent) -> bool:
