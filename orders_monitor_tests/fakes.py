@@ -3,34 +3,61 @@
 from collections.abc import Callable, Sequence
 
 from orders_monitor.agent.model import Reply, Request
-from orders_monitor.core.budget import Reservation, RunSpend, Settlement, require_room, spend_of
+from orders_monitor.core.budget import (
+    Fit,
+    Key,
+    Limits,
+    Purchase,
+    Reservation,
+    RunSpend,
+    Settlement,
+    room_of,
+    spend_of,
+    totals_of,
+)
 from orders_monitor.core.errors import OrdersMonitorError
 from orders_monitor.core.investigation import Spend
-from orders_monitor.core.record import Attempt
+from orders_monitor.core.record import AgentEvent, Attempt
 
 
 class MemoryLedger:
-    """A Ledger in a list. One process, nothing survives."""
+    """A Ledger in a list. One process, nothing survives. `day` is its clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: str = "2026-11-20") -> None:
         self.entries: list[Reservation | Settlement] = []
+        self.day = day
 
-    def reserve(self, reservation: Reservation, *, limit_tokens: int, limit_micro_usd: int) -> None:
-        if any(isinstance(e, Reservation) and e.key == reservation.key for e in self.entries):
-            raise ValueError(f"{reservation.key} was reserved before")
-        spend = self.spend(reservation.run_id)
-        require_room(reservation, spend=spend, limit_tokens=limit_tokens, limit_micro_usd=limit_micro_usd)
-        self.entries.append(reservation)
+    def reserve(
+        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+    ) -> tuple[Reservation, ...]:
+        if any(self._reservation(purchase.key) for purchase in wanted):
+            raise ValueError(f"{[purchase.key for purchase in wanted]} was reserved before")
+        given_up = [self._settlement(key, 0, 0) for key in gives_up]
+        totals = totals_of([*self.entries, *given_up])
+        amounts = fit(room_of(wanted[0].on(self.day), limits=limits, totals=totals))
+        reservations = tuple(
+            Reservation(**purchase.model_dump(), day=self.day, **amount.model_dump())
+            for purchase, amount in zip(wanted, amounts, strict=True)
+        )
+        self.entries += [*given_up, *reservations]
+        return reservations
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
-        settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
-        if not any(isinstance(e, Reservation) and e.key == settlement.key for e in self.entries):
-            raise ValueError(f"{settlement.key} was never reserved")
+        settlement = self._settlement((run_id, step, attempt), tokens, micro_usd)
         if not any(isinstance(e, Settlement) and e.key == settlement.key for e in self.entries):
             self.entries.append(settlement)
 
     def spend(self, run_id: str) -> RunSpend:
         return spend_of(run_id, self.entries)
+
+    def _reservation(self, key: Key) -> Reservation | None:
+        return next((e for e in self.entries if isinstance(e, Reservation) and e.key == key), None)
+
+    def _settlement(self, key: Key, tokens: int, micro_usd: int) -> Settlement:
+        if self._reservation(key) is None:
+            raise ValueError(f"{key} was never reserved")
+        run_id, step, attempt = key
+        return Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
 
 
 class ScriptedModel:
@@ -59,3 +86,17 @@ class ScriptedModel:
 
     def spend(self) -> Spend:
         return Spend(budget_tokens=0, budget_micro_usd=0, calls=len(self.requests))
+
+
+class ListRecorder:
+    """A Recorder in a list, which keeps how many events were there at each flush."""
+
+    def __init__(self) -> None:
+        self.events: list[AgentEvent] = []
+        self.flushed: list[int] = []
+
+    def add(self, event: AgentEvent) -> None:
+        self.events.append(event)
+
+    def flush(self) -> None:
+        self.flushed.append(len(self.events))

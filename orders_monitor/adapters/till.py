@@ -3,19 +3,17 @@
 It is the SDK's middleware and knows nothing else of the SDK.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import ValidationError
-
-from orders_monitor.core.budget import Ledger, Reservation, RunScope
-from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable
+from orders_monitor.adapters.bill import reply_of, usage_of
+from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope
+from orders_monitor.core.clamp import Order
+from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.price import Usage
 from orders_monitor.core.record import Attempt
 from orders_monitor.core.release import Release
-from orders_monitor.core.table import Budget
 from orders_monitor.core.value import canonical_json
 
 if TYPE_CHECKING:
@@ -24,52 +22,76 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX = 3
 # What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose.
 PROMPT_OVERHEAD_TOKENS = 1_000
-# No reply bills this many, and the ledger's 64 bits hold their price.
-_TOKENS_MAX = 10**9
-_DEPTH_MAX = 100
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.
 _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
+# More than a run can hold back one after the other: the holds of an earlier execution keep their numbers.
+_HOLDS_MAX = 1_000
 
 
 class Till:
-    """Pays for the HTTP attempts of one run. `step` and `attempt` name the next one; the caller sets them."""
+    """Pays for the HTTP attempts of one run. `step`, `attempt` and `last_word` say what is sent next; the caller does.
 
-    def __init__(self, *, release: Release, ledger: Ledger, run: RunScope, limits: Budget, name: str) -> None:
-        self._release, self._ledger, self._run, self._limits = release, ledger, run, limits
+    From the first paid step on enough is held back for a last word. A request with `last_word` gives the hold up for
+    itself; `close` gives it back. An ordinary request is only sent where the hold covers a last word after it.
+    """
+
+    def __init__(self, *, release: Release, ledger: Ledger, run: RunScope, limits: Limits, name: str) -> None:
+        own = Cap(tokens=release.budget.run_tokens, micro_usd=release.budget.run_micro_usd)
+        self._release, self._ledger, self._run, self._limits = release, ledger, run, limits.within_run(own)
+        self._label = release.label  # a digest over the whole release: not once for each attempt
         self.name = name
-        self.step, self.attempt = 0, 0
+        self.step, self.attempt, self.last_word = 0, 0, False
+        self._attempts: list[tuple[int, Attempt]] = []
+        self._hold: Reservation | None = None
+        self._holds = 0
+        self._prompt_tokens, self._cache_read_tokens = 0, 0
         self._last: tuple[list[Any], int, int] | None = None
 
     def spend(self) -> Spend:
-        """The run's spend against its limits, from the ledger."""
+        """The run's spend against its budget, from the ledger."""
         return Spend(
-            budget_tokens=self._limits.run_tokens,
-            budget_micro_usd=self._limits.run_micro_usd,
+            budget_tokens=self._limits.run.tokens,
+            budget_micro_usd=self._limits.run.micro_usd,
+            prompt_tokens=self._prompt_tokens,
+            cache_read_tokens=self._cache_read_tokens,
             **self._ledger.spend(self._run.run_id).model_dump(),
         )
 
     def attempts(self) -> tuple[Attempt, ...]:
-        """The HTTP attempts of the last step."""
-        return ()
+        """The HTTP attempts of the step that `step` names."""
+        return tuple(attempt for step, attempt in self._attempts if step == self.step)
+
+    def close(self) -> None:
+        """Give back what is held for a last word; again does nothing. Raises StoreUnavailable."""
+        if self._hold is not None:
+            self._ledger.settle(run_id=self._hold.run_id, step=HOLD, attempt=self._hold.attempt, tokens=0, micro_usd=0)
+            self._hold = None
 
     def pay(self, request: Any, call_next: Callable[[Any], "APIResponse[Any]"]) -> "APIResponse[Any]":
         """The SDK's middleware: it runs around each single HTTP attempt, and its errors reach the caller."""
         body = dict(cast("Mapping[str, Any]", request.json))
-        prompt_max = self._prompt_tokens_max(body)
-        body["max_tokens"] = self._affordable_output(prompt_max, wanted=int(body["max_tokens"]))
-        reservation = self._reserve(prompt_max, output_max=body["max_tokens"])
+        size = _bytes(body)
+        prompt_max = self._prompt_tokens_max(body, size)
+        reservation = self._reserve(prompt_max, wanted=int(body["max_tokens"]))
+        body["max_tokens"] = reservation.tokens - prompt_max
+        self._say(reservation, "no answer")
         response = call_next(request.copy(body=body))  # a timeout raises here: the reservation stays
         if response.status_code in _OUTCOME_UNKNOWN:
-            return response
-        if response.status_code >= 400:  # noqa: PLR2004  # where HTTP's errors begin
-            self._settle(reservation, Usage(input_tokens=0, output_tokens=0))
-            return response
-        self._settle_reply(reservation, response, body)
+            self._say(reservation, f"HTTP {response.status_code}: what it used is not known")
+        elif response.status_code >= 400:  # noqa: PLR2004  # where HTTP's errors begin
+            self._settle(reservation, Usage(input_tokens=0, output_tokens=0), f"HTTP {response.status_code}")
+        else:
+            self._settle_reply(reservation, response, size, body["messages"])
         return response
 
-    def _prompt_tokens_max(self, body: Mapping[str, Any]) -> int:
+    def unavailable(
+        self, why: str, reason: Literal["unavailable", "impostor", "overbilled"] = "unavailable"
+    ) -> ModelUnavailable:
+        """The error that says why this model's reply is not used."""
+        return ModelUnavailable(model=self.name, why=why, reason=reason)
+
+    def _prompt_tokens_max(self, body: Mapping[str, Any], size: int) -> int:
         """A sound upper bound: a token has at least one byte. What was counted before need not be bounded again."""
-        size = _bytes(body)
         bound = size + PROMPT_OVERHEAD_TOKENS
         if self._last is not None:
             messages, last_size, last_prompt_tokens = self._last
@@ -77,121 +99,99 @@ class Till:
                 bound = min(bound, last_prompt_tokens + max(0, size - last_size) + PROMPT_OVERHEAD_TOKENS)
         return bound
 
-    def _affordable_output(self, prompt_max: int, *, wanted: int) -> int:
-        spend, price = self.spend(), self._release.price
-        least = self._release.guardrails.output_tokens_min
-        by_tokens = spend.remaining_tokens - prompt_max
-        if by_tokens < least:
-            raise self._exhausted(prompt_max + least, spend.remaining_tokens, "tokens")
-        by_money = price.output_tokens_within(spend.remaining_micro_usd, prompt_tokens_max=prompt_max)
-        if by_money < least:
-            cost = price.worst_cost_of(prompt_tokens_max=prompt_max, output_tokens_max=least)
-            raise self._exhausted(cost, spend.remaining_micro_usd, "micro-USD")
-        return min(wanted, by_tokens, by_money)
-
-    def _exhausted(self, wanted: int, remaining: int, unit: str) -> BudgetExhausted:
-        return BudgetExhausted(scope=f"run {self._run.run_id}", wanted=wanted, remaining=max(0, remaining), unit=unit)
-
-    def _reserve(self, prompt_max: int, *, output_max: int) -> Reservation:
-        run, price = self._run, self._release.price
-        reservation = Reservation(
-            run_id=run.run_id,
-            step=self.step,
-            attempt=run.retry * ATTEMPTS_MAX + self.attempt,
-            table=run.table,
-            partition=run.partition,
-            team=run.team,
-            agent=self._release.agent,
-            model=self.name,
-            release=self._release.label,
-            tokens=prompt_max + output_max,
-            micro_usd=price.worst_cost_of(prompt_tokens_max=prompt_max, output_tokens_max=output_max),
+    def _reserve(self, prompt_max: int, *, wanted: int) -> Reservation:
+        """One transaction: the request as long as it can be paid, and what is held back for a last word after it."""
+        guardrails = self._release.guardrails
+        order = Order(
+            price=self._release.price,
+            prompt_tokens_max=prompt_max,
+            output_tokens_wanted=wanted,
+            output_tokens_min=guardrails.output_tokens_min,
+            finalisation_tokens=0 if self.last_word else guardrails.finalisation_tokens,
         )
-        self._ledger.reserve(
-            reservation, limit_tokens=self._limits.run_tokens, limit_micro_usd=self._limits.run_micro_usd
-        )
+        request, *hold = order.amounts(wanted)
+        if self._hold is not None and hold and _covers(self._hold, hold[0].tokens, hold[0].micro_usd):
+            order, hold = order.model_copy(update={"finalisation_tokens": 0}), []
+        purchases = [self._purchase(self.step, self._run.retry * ATTEMPTS_MAX + self.attempt)]
+        if hold:
+            purchases.append(self._purchase(HOLD, self._run.retry * _HOLDS_MAX + self._holds + 1))
+        given_up = [self._hold.key] if self._hold is not None and (hold or self.last_word) else []
+        reservation, *held = self._ledger.reserve(*purchases, limits=self._limits, fit=order.fit, gives_up=given_up)
+        if held or given_up:
+            self._hold, self._holds = (held[0] if held else None), self._holds + len(held)
         return reservation
 
-    def _settle_reply(self, reservation: Reservation, response: "APIResponse[Any]", body: Mapping[str, Any]) -> None:
+    def _purchase(self, step: int, attempt: int) -> Purchase:
+        return Purchase(
+            run_id=self._run.run_id,
+            step=step,
+            attempt=attempt,
+            table=self._run.table,
+            partition=self._run.partition,
+            team=self._run.team,
+            agent=self._release.agent,
+            model=self.name,
+            release=self._label,
+        )
+
+    def _settle_reply(
+        self, reservation: Reservation, response: "APIResponse[Any]", size: int, messages: list[Any]
+    ) -> None:
         """Settle with the reply's usage. Where that cannot be believed the reservation stays: ModelUnavailable."""
-        reply = _json_object(response.http_response.content)
+        reply = reply_of(response.http_response.content)
         if reply is None:
+            self._say(reservation, "its reply is not JSON")
             raise self.unavailable("its reply is not JSON; the reservation stays")
         answered_by = str(reply.get("model"))[:80]
         if answered_by != self._release.model:
-            raise self.unavailable(f"{answered_by!r} answered in its place, at whatever price; the reservation stays")
-        usage = _usage_of(reply.get("usage"))
+            self._say(reservation, "another model answered")
+            why = f"{answered_by!r} answered in its place, at whatever price; the reservation stays"
+            raise self.unavailable(why, "impostor")
+        usage = usage_of(reply.get("usage"))
         if usage is None:
+            self._say(reservation, "its reply does not say what it used")
             raise self.unavailable("its reply does not say what it used; the reservation stays")
-        self._settle(reservation, usage)
+        cost = self._settle(reservation, usage, "answered")
+        self._prompt_tokens += usage.prompt_tokens
+        self._cache_read_tokens += usage.cache_read_tokens
         if usage.tokens > reservation.tokens:
             why = f"it billed {usage.tokens:,} tokens where {reservation.tokens:,} were possible"
-            raise self.unavailable(why)
-        self._last = (list(body["messages"]), _bytes(body), usage.prompt_tokens)
+            raise self.unavailable(why, "overbilled")
+        if cost > reservation.micro_usd:
+            why = f"it billed {cost:,} micro-USD where {reservation.micro_usd:,} were possible"
+            raise self.unavailable(why, "overbilled")
+        self._last = (list(messages), size, usage.prompt_tokens)
 
-    def _settle(self, reservation: Reservation, usage: Usage) -> None:
+    def _settle(self, reservation: Reservation, usage: Usage, outcome: str) -> int:
+        cost = self._release.price.cost_of(usage)
         self._ledger.settle(
             run_id=reservation.run_id,
             step=reservation.step,
             attempt=reservation.attempt,
             tokens=usage.tokens,
-            micro_usd=self._release.price.cost_of(usage),
+            micro_usd=cost,
         )
+        self._say(reservation, outcome, tokens=usage.tokens, micro_usd=cost)
+        return cost
 
-    def unavailable(self, why: str) -> ModelUnavailable:
-        """The error that says why this model's reply is not used."""
-        return ModelUnavailable(model=self.name, why=why)
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) and not _is_deep(body) else None
-
-
-def _is_deep(body: object) -> bool:
-    """Whether it is nested deeper than any reply is: whoever walks it afterwards would run out of stack."""
-    level = [body]
-    for _ in range(_DEPTH_MAX):
-        level = [part for each in level for part in _parts(each)]
-    return bool(level)
-
-
-def _parts(body: object) -> Iterable[object]:
-    if isinstance(body, dict):
-        return body.values()
-    return body if isinstance(body, list) else ()
-
-
-def _usage_of(body: object) -> Usage | None:
-    """The usage as whole numbers that can be, or None. The SDK passes on whatever the reply says."""
-    if not isinstance(body, dict):
-        return None
-    split = body.get("cache_creation")
-    if not isinstance(split, dict):  # a write of unknown kind is priced as the dearer one
-        split = {"ephemeral_1h_input_tokens": body.get("cache_creation_input_tokens")}
-    try:
-        usage = Usage.model_validate(
-            {
-                "input_tokens": body.get("input_tokens"),
-                "output_tokens": body.get("output_tokens"),
-                "cache_read_tokens": _or_zero(body.get("cache_read_input_tokens")),
-                "cache_write_5m_tokens": _or_zero(split.get("ephemeral_5m_input_tokens")),
-                "cache_write_1h_tokens": _or_zero(split.get("ephemeral_1h_input_tokens")),
-            },
-            strict=True,
+    def _say(
+        self, reservation: Reservation, outcome: str, *, tokens: int | None = None, micro_usd: int | None = None
+    ) -> None:
+        """Write down how the attempt stands; the last word on it counts."""
+        attempt = Attempt(
+            attempt=reservation.attempt,
+            reserved_tokens=reservation.tokens,
+            reserved_micro_usd=reservation.micro_usd,
+            spent_tokens=tokens,
+            spent_micro_usd=micro_usd,
+            outcome=outcome,
         )
-    except ValidationError:
-        return None
-    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    possible = usage.tokens <= _TOKENS_MAX
-    return usage if possible and written == _or_zero(body.get("cache_creation_input_tokens")) else None
+        earlier = [(s, a) for s, a in self._attempts if s == reservation.step and a.attempt != reservation.attempt]
+        self._attempts = [*earlier, (reservation.step, attempt)]
 
 
-def _or_zero(count: object) -> object:
-    return 0 if count is None else count
+def _covers(hold: Reservation, tokens: int, micro_usd: int) -> bool:
+    return hold.tokens >= tokens and hold.micro_usd >= micro_usd
 
 
 def _bytes(body: Mapping[str, Any]) -> int:

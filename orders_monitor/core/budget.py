@@ -1,20 +1,27 @@
-"""Reserve before you spend: the ledger's entries, what they add up to, and whether one more may be bought.
+"""Reserve before you spend: who pays, the caps on each scope, the ledger's entries and what they add up to.
 
 An HTTP attempt is reserved at its worst case before it is sent and settled at its real cost after. An attempt whose
-outcome is not known (a timeout) is never settled: its reservation stays held. Tokens and integer micro-dollars.
+outcome is not known (a timeout) is never settled by itself: its reservation stays held until a person reconciles it.
+Step 0 of a run is no attempt: it is what is held back so that the run can end with a last word.
 """
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol, get_args
 
 from pydantic import Field
 
 from orders_monitor.core.errors import BudgetExhausted
 from orders_monitor.core.value import Value
 
+# From the wide to the narrow: the order in which they are locked.
+ScopeKind = Literal["team_month", "agent_month", "pipeline_day", "run"]
+SCOPE_KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
+Key = tuple[str, int, int]
+HOLD = 0  # the step whose reservations are held back and never sent
+
 
 class RunScope(Value):
-    """Who spends. `retry` counts the earlier executions of the same step in the same run, whose entries stay."""
+    """Who runs. `retry` counts the earlier executions of the same step in the same run, whose entries stay."""
 
     run_id: str
     table: str
@@ -23,11 +30,92 @@ class RunScope(Value):
     retry: int = Field(default=0, ge=0)
 
 
-class Reservation(Value):
-    """The worst that one HTTP attempt can cost, held before it is sent. Its key is (run_id, step, attempt)."""
+class Scope(Value):
+    """What a cap is on: a run, or a table, agent or team within a period (a UTC day or month; a run has none)."""
+
+    kind: ScopeKind
+    name: str
+    period: str
+
+    @property
+    def sentence(self) -> str:
+        """How it is named in a sentence."""
+        match self.kind:
+            case "run":
+                return f"run {self.name}"
+            case "pipeline_day":
+                return f"table {self.name} on {self.period}"
+            case "agent_month":
+                return f"agent {self.name} in {self.period}"
+            case "team_month":
+                return f"team {self.name} in {self.period}"
+
+
+class Amount(Value):
+    """So many tokens and micro-dollars."""
+
+    tokens: int = Field(ge=0)
+    micro_usd: int = Field(ge=0)
+
+
+class Cap(Amount):
+    """The most that may be held and spent of a scope."""
+
+
+class Limits(Value):
+    """The caps of every scope."""
+
+    run: Cap
+    pipeline_day: Cap
+    agent_month: Cap
+    team_month: Cap
+
+    def cap(self, kind: ScopeKind) -> Cap:
+        """The cap of that kind of scope."""
+        cap: Cap = getattr(self, kind)
+        return cap
+
+    def within_run(self, cap: Cap) -> "Limits":
+        """The same limits, the run's not above that cap: a release has a run budget of its own."""
+        run = Cap(tokens=min(self.run.tokens, cap.tokens), micro_usd=min(self.run.micro_usd, cap.micro_usd))
+        return self.model_copy(update={"run": run})
+
+
+class Account(Value):
+    """Who pays for a reservation that is made on `day` (UTC). The period is that of the moment, not the partition's."""
 
     run_id: str
-    step: int = Field(ge=1)
+    table: str
+    team: str
+    agent: str
+    day: str
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes that it is charged to, from the wide to the narrow."""
+        month = self.day[: len("2026-11")]
+        return (
+            Scope(kind="team_month", name=self.team, period=month),
+            Scope(kind="agent_month", name=self.agent, period=month),
+            Scope(kind="pipeline_day", name=self.table, period=self.day),
+            Scope(kind="run", name=self.run_id, period=""),
+        )
+
+
+class Room(Value):
+    """What is left: the smallest remainder over all scopes in each currency, and whose it is."""
+
+    tokens: int = Field(ge=0)
+    tokens_of: Scope
+    micro_usd: int = Field(ge=0)
+    micro_usd_of: Scope
+
+
+class Purchase(Value):
+    """One HTTP attempt (or what a run holds back), before its amount is known. Its key is (run_id, step, attempt)."""
+
+    run_id: str
+    step: int = Field(ge=0)
     attempt: int = Field(ge=1)
     table: str
     partition: str
@@ -35,32 +123,50 @@ class Reservation(Value):
     agent: str
     model: str
     release: str
+
+    @property
+    def key(self) -> Key:
+        """What a settlement names."""
+        return (self.run_id, self.step, self.attempt)
+
+    def on(self, day: str) -> Account:
+        """Who pays for it on that day."""
+        return Account(run_id=self.run_id, table=self.table, team=self.team, agent=self.agent, day=day)
+
+
+class Reservation(Purchase):
+    """The worst that a purchase can cost, held since that UTC day."""
+
+    day: str
     tokens: int = Field(ge=0)
     micro_usd: int = Field(ge=0)
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """What a settlement names."""
-        return (self.run_id, self.step, self.attempt)
+    def account(self) -> Account:
+        """Who pays for it, however late it is settled."""
+        return self.on(self.day)
 
 
 class Settlement(Value):
-    """What a reserved attempt really cost; it takes the place of its reservation."""
+    """What a reserved attempt really cost; it takes the place of its reservation, in the period of the reservation."""
 
     run_id: str
-    step: int = Field(ge=1)
+    step: int = Field(ge=0)
     attempt: int = Field(ge=1)
     tokens: int = Field(ge=0)
     micro_usd: int = Field(ge=0)
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> Key:
         """The reservation that it closes."""
         return (self.run_id, self.step, self.attempt)
 
 
 class RunSpend(Value):
-    """The sum of a run's entries. `reserved_*` is still held, `spent_*` is settled, `calls` counts HTTP attempts."""
+    """The sum of the entries of a scope (most often a run).
+
+    `reserved_*` is still held, `spent_*` is settled, `calls` counts HTTP attempts.
+    """
 
     reserved_tokens: int = 0
     reserved_micro_usd: int = 0
@@ -79,12 +185,20 @@ class RunSpend(Value):
         return self.reserved_micro_usd + self.spent_micro_usd
 
 
+Fit = Callable[[Room], Sequence[Amount]]
+
+
 class Ledger(Protocol):
     """Where entries are kept. Several processes may write; each call is one transaction. Raises StoreUnavailable."""
 
-    def reserve(self, reservation: Reservation, *, limit_tokens: int, limit_micro_usd: int) -> None:
-        """Hold the reservation, or raise BudgetExhausted if it would pass one of the run's limits.
+    def reserve(
+        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+    ) -> tuple[Reservation, ...]:
+        """Hold all of what is wanted (of one run), or nothing. Raises BudgetExhausted.
 
+        `fit` is pure: it is given the room as it is in this transaction, and answers with one amount for each
+        purchase, or raises BudgetExhausted. `gives_up` names reservations that were never sent (holds): they are
+        settled at nothing in the same transaction, before the room is looked at.
         The same key twice is a ValueError, never a free second request: a repeated send is another attempt.
         """
         ...
@@ -101,34 +215,71 @@ class Ledger(Protocol):
         ...
 
 
-def spend_of(run_id: str, entries: Iterable[Reservation | Settlement]) -> RunSpend:
-    """The fold of a ledger's entries, in the order in which they were written, for one run."""
-    held: dict[tuple[str, int, int], Reservation] = {}
-    settled: dict[tuple[str, int, int], Settlement] = {}
+def exactly(*amounts: Amount) -> Fit:
+    """The fit of amounts that are not clamped: all of them, or BudgetExhausted."""
+
+    def fit(room: Room) -> Sequence[Amount]:
+        require_room(room, *amounts)
+        return amounts
+
+    return fit
+
+
+def require_room(room: Room, *amounts: Amount) -> None:
+    """Raise BudgetExhausted unless all the amounts together fit, in both currencies."""
+    tokens, micro_usd = sum(a.tokens for a in amounts), sum(a.micro_usd for a in amounts)
+    if tokens > room.tokens:
+        raise BudgetExhausted(scope=room.tokens_of.sentence, wanted=tokens, remaining=room.tokens, unit="tokens")
+    if micro_usd > room.micro_usd:
+        raise BudgetExhausted(
+            scope=room.micro_usd_of.sentence, wanted=micro_usd, remaining=room.micro_usd, unit="micro-USD"
+        )
+
+
+def room_of(account: Account, *, limits: Limits, totals: Mapping[Scope, RunSpend]) -> Room:
+    """The room of an account; where two scopes have as little left, the narrower is named."""
+    nothing = RunSpend()
+    narrow_first = account.scopes[::-1]
+    caps = {scope: (limits.cap(scope.kind), totals.get(scope, nothing)) for scope in narrow_first}
+    by_tokens = min(narrow_first, key=lambda scope: caps[scope][0].tokens - caps[scope][1].held_tokens)
+    by_money = min(narrow_first, key=lambda scope: caps[scope][0].micro_usd - caps[scope][1].held_micro_usd)
+    return Room(
+        tokens=max(0, caps[by_tokens][0].tokens - caps[by_tokens][1].held_tokens),
+        tokens_of=by_tokens,
+        micro_usd=max(0, caps[by_money][0].micro_usd - caps[by_money][1].held_micro_usd),
+        micro_usd_of=by_money,
+    )
+
+
+def totals_of(entries: Iterable[Reservation | Settlement]) -> dict[Scope, RunSpend]:
+    """The fold of a ledger's entries, in the order in which they were written, for every scope that they charge."""
+    held: dict[Key, Reservation] = {}
+    settled: dict[Key, Settlement] = {}
     for entry in entries:
-        if entry.run_id != run_id:
-            continue
         if isinstance(entry, Reservation):
             held.setdefault(entry.key, entry)
         else:
             settled.setdefault(entry.key, entry)
-    unsettled = [reservation for key, reservation in held.items() if key not in settled]
-    return RunSpend(
-        reserved_tokens=sum(r.tokens for r in unsettled),
-        reserved_micro_usd=sum(r.micro_usd for r in unsettled),
-        spent_tokens=sum(s.tokens for s in settled.values()),
-        spent_micro_usd=sum(s.micro_usd for s in settled.values()),
-        calls=len(held),
-    )
+    totals: dict[Scope, RunSpend] = {}
+    for key, reservation in held.items():
+        share = _share(reservation, settled.get(key))
+        for scope in reservation.account.scopes:
+            totals[scope] = plus(totals.get(scope, RunSpend()), share)
+    return totals
 
 
-def require_room(reservation: Reservation, *, spend: RunSpend, limit_tokens: int, limit_micro_usd: int) -> None:
-    """Raise BudgetExhausted unless the reservation fits into what the run has left, in both currencies."""
-    scope = f"run {reservation.run_id}"
-    room_tokens, room_micro_usd = limit_tokens - spend.held_tokens, limit_micro_usd - spend.held_micro_usd
-    if reservation.tokens > room_tokens:
-        raise BudgetExhausted(scope=scope, wanted=reservation.tokens, remaining=max(0, room_tokens), unit="tokens")
-    if reservation.micro_usd > room_micro_usd:
-        raise BudgetExhausted(
-            scope=scope, wanted=reservation.micro_usd, remaining=max(0, room_micro_usd), unit="micro-USD"
-        )
+def spend_of(run_id: str, entries: Iterable[Reservation | Settlement]) -> RunSpend:
+    """The fold of a ledger's entries for one run."""
+    return totals_of(entries).get(Scope(kind="run", name=run_id, period=""), RunSpend())
+
+
+def plus(one: RunSpend, other: RunSpend) -> RunSpend:
+    """Both together."""
+    return RunSpend(**{name: getattr(one, name) + getattr(other, name) for name in RunSpend.model_fields})
+
+
+def _share(reservation: Reservation, settlement: Settlement | None) -> RunSpend:
+    calls = 0 if reservation.step == HOLD else 1
+    if settlement is None:
+        return RunSpend(reserved_tokens=reservation.tokens, reserved_micro_usd=reservation.micro_usd, calls=calls)
+    return RunSpend(spent_tokens=settlement.tokens, spent_micro_usd=settlement.micro_usd, calls=calls)

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from orders_monitor.core.breaker import Breaker
+from orders_monitor.core.budget import Cap, Limits
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.policy import Policy
@@ -65,10 +67,26 @@ class Tolerances(Value):
 
 
 class Budget(Value):
-    """Hard limits of one run of the agent."""
+    """Hard limits on the agent: of one run, of this table in a UTC day, of its agent and of its team in a UTC month."""
 
     run_tokens: int = Field(default=60_000, ge=0)
     run_micro_usd: int = Field(default=250_000, ge=0)
+    day_tokens: int = Field(default=1_200_000, ge=0)
+    day_micro_usd: int = Field(default=5_000_000, ge=0)
+    agent_month_tokens: int = Field(default=12_000_000, ge=0)
+    agent_month_micro_usd: int = Field(default=50_000_000, ge=0)
+    team_month_tokens: int = Field(default=24_000_000, ge=0)
+    team_month_micro_usd: int = Field(default=100_000_000, ge=0)
+
+    @property
+    def limits(self) -> Limits:
+        """The caps of every scope."""
+        return Limits(
+            run=Cap(tokens=self.run_tokens, micro_usd=self.run_micro_usd),
+            pipeline_day=Cap(tokens=self.day_tokens, micro_usd=self.day_micro_usd),
+            agent_month=Cap(tokens=self.agent_month_tokens, micro_usd=self.agent_month_micro_usd),
+            team_month=Cap(tokens=self.team_month_tokens, micro_usd=self.team_month_micro_usd),
+        )
 
 
 class Owners(Value):
@@ -91,6 +109,7 @@ class MonitoredTable(Value):
     tolerances: Tolerances = Tolerances()
     owners: Owners
     budget: Budget = Budget()
+    breaker: Breaker = Breaker()
     policy: Policy = Policy()
     agent: str = Field(default="orders_daily", pattern=r"^[a-z][a-z0-9_]*$")
     sample_values: Literal["masked", "none"] = "masked"

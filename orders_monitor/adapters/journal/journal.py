@@ -4,16 +4,17 @@ Each method is one transaction. Each raises StoreUnavailable where the database 
 nothing was recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from orders_monitor.adapters.journal import breakers, chain, decisions, events, ledger, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.migrations import migrate
-from orders_monitor.adapters.journal.store import Store, open_store
+from orders_monitor.adapters.journal.store import Store, open_store, utc_now
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
 from orders_monitor.core.breaker import Refused as NotNow
-from orders_monitor.core.budget import Reservation, RunSpend, Settlement
+from orders_monitor.core.budget import Fit, Key, Limits, Purchase, Reservation, RunSpend, Settlement
 from orders_monitor.core.publication import Step
 from orders_monitor.core.review import Case, Decision, Publication, Verdict
 from orders_monitor.core.value import Value
@@ -22,14 +23,14 @@ from orders_monitor.core.value import Value
 class Journal:
     """An opened journal. Threads may share one; processes open their own. Fulfils `core.budget.Ledger`."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._store, self._clock = store, clock
 
     @classmethod
-    def open(cls, url: str) -> "Journal":
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> "Journal":
         """The journal at a SQLAlchemy URL (SQLite file or PostgreSQL), its tables made or brought up to date.
 
-        Raises StoreUnavailable, in one sentence that holds no password.
+        `clock` says (in UTC) in which day and month the agent's spend is charged. Raises StoreUnavailable, in one sentence that holds no password.
         """
         store = open_store(url)
         try:
@@ -37,7 +38,7 @@ class Journal:
         except BaseException:
             store.close()
             raise
-        return cls(store)
+        return cls(store, clock=clock)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -167,15 +168,21 @@ class Journal:
         with self._store.writing(_partition(publication.table, publication.partition)) as connection:
             return publications.void(connection, publication)
 
-    def reserve(self, reservation: Reservation, *, limit_tokens: int, limit_micro_usd: int) -> None:
-        """Hold a reservation within the run's limits. Raises BudgetExhausted; ValueError for a repeated key."""
-        with self._store.writing(f"ledger {reservation.run_id}") as connection:
-            ledger.reserve(connection, reservation, limit_tokens=limit_tokens, limit_micro_usd=limit_micro_usd)
+    def reserve(
+        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+    ) -> tuple[Reservation, ...]:
+        """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key."""
+        day = f"{self._clock():%Y-%m-%d}"
+        with self._store.writing(*ledger.locks_of(wanted[0].on(day))) as connection:
+            return ledger.reserve(connection, wanted, limits=limits, fit=fit, gives_up=gives_up, day=day)
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
         """Replace a reservation with its real cost, once. Raises ValueError for one that was never made."""
         settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
-        with self._store.writing(f"ledger {run_id}") as connection:
+        with self._store.writing() as connection:
+            # Whose it is says its reservation, which never changes: it may be read before the locks are held.
+            account = ledger.reservation_of(connection, settlement.key).account
+            self._store.lock(connection, *ledger.locks_of(account))
             ledger.settle(connection, settlement)
 
     def spend(self, run_id: str) -> RunSpend:

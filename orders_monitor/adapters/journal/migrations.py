@@ -153,6 +153,46 @@ def m003_ledger(connection: sa.Connection) -> None:
 
 
 @MIGRATIONS.append
+def m004_budget_totals(connection: sa.Connection) -> None:
+    """The day that an entry is charged to (for old ones: when they were reserved), and running totals of each scope."""
+    collation = ' COLLATE "C"' if connection.dialect.name == "postgresql" else ""
+    for column in ("day", "who", "note"):
+        connection.execute(sa.text(f"ALTER TABLE ledger ADD COLUMN {column} TEXT{collation} DEFAULT '' NOT NULL"))
+    connection.execute(
+        sa.text(
+            "UPDATE ledger SET day = (SELECT substr(reserved.recorded_at, 1, 10) FROM ledger AS reserved WHERE "
+            "reserved.entry = 'reserve' AND reserved.run_id = ledger.run_id AND reserved.step = ledger.step "
+            "AND reserved.attempt = ledger.attempt)"
+        )
+    )
+    metadata = sa.MetaData()
+    sa.Table(
+        "budget_totals",
+        metadata,
+        *(_text(name) for name in ("kind", "name", "period")),
+        *map(_integer, ("reserved_tokens", "reserved_micro_usd", "spent_tokens", "spent_micro_usd", "calls")),
+        sa.PrimaryKeyConstraint("kind", "name", "period"),
+    )
+    metadata.create_all(connection)
+    for kind, name, period in (
+        ("team_month", "r.team", "substr(r.day, 1, 7)"),
+        ("agent_month", "r.agent", "substr(r.day, 1, 7)"),
+        ("pipeline_day", "r.table_name", "r.day"),
+        ("run", "r.run_id", "''"),
+    ):
+        connection.execute(
+            sa.text(
+                f"INSERT INTO budget_totals SELECT '{kind}', {name}, {period}, "  # noqa: S608 - our own words
+                "SUM(CASE WHEN s.id IS NULL THEN r.tokens ELSE 0 END), "
+                "SUM(CASE WHEN s.id IS NULL THEN r.micro_usd ELSE 0 END), "
+                "SUM(COALESCE(s.tokens, 0)), SUM(COALESCE(s.micro_usd, 0)), COUNT(*) "
+                "FROM ledger AS r LEFT JOIN ledger AS s ON s.entry = 'settle' AND s.run_id = r.run_id "
+                f"AND s.step = r.step AND s.attempt = r.attempt WHERE r.entry = 'reserve' GROUP BY {name}, {period}"
+            )
+        )
+
+
+@MIGRATIONS.append
 def m005_breakers(connection: sa.Connection) -> None:
     """What failed, in which zone of which table, and who tried it again."""
     metadata = sa.MetaData()

@@ -62,9 +62,13 @@ class Store:
         """
         engine = self.engine.execution_options(journal_writes=True)
         with _database_errors(self.name), engine.begin() as connection:
-            if self.engine.dialect.name == "postgresql":
-                _lock(connection, locks)
+            self.lock(connection, *locks)
             yield connection
+
+    def lock(self, connection: sa.Connection, *locks: str) -> None:
+        """More locks for a writing transaction that had to read first to know their names."""
+        if self.engine.dialect.name == "postgresql" and locks:
+            _lock(connection, locks)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -90,9 +94,14 @@ def open_store(url: str) -> Store:
     )
 
 
+def utc_now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
 def now_text() -> str:
     """The time of a record in UTC, for audit only: nothing is decided by it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return utc_now().isoformat(timespec="milliseconds")
 
 
 def _shown(url: sa.URL) -> str:

@@ -73,6 +73,21 @@ ledger = sa.table(
     sa.column("tokens", sa.BigInteger),
     sa.column("micro_usd", sa.BigInteger),
     sa.column("recorded_at", sa.Text),
+    sa.column("day", sa.Text),
+    sa.column("who", sa.Text),
+    sa.column("note", sa.Text),
+)
+# The one table whose rows change: what the ledger's entries add up to for each scope, changed with every entry.
+totals = sa.table(
+    "budget_totals",
+    sa.column("kind", sa.Text),
+    sa.column("name", sa.Text),
+    sa.column("period", sa.Text),
+    sa.column("reserved_tokens", sa.BigInteger),
+    sa.column("reserved_micro_usd", sa.BigInteger),
+    sa.column("spent_tokens", sa.BigInteger),
+    sa.column("spent_micro_usd", sa.BigInteger),
+    sa.column("calls", sa.BigInteger),
 )
 breakers = sa.table(
     "breakers",
