@@ -11,6 +11,8 @@ from typing import Literal
 from orders_monitor.agent import detectors, prompts, tools
 from orders_monitor.agent.briefing import Briefing
 from orders_monitor.agent.model import Message, Model, Reply, StopReason, ToolCall, ToolResult, ToolResults, UserText
+from orders_monitor.agent.record import UNTRACED, Cache, Recorder, Tracer
+from orders_monitor.agent.workbench import Workbench
 from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable, ToolRefused
 from orders_monitor.core.investigation import Ending, Finding, Investigation
 from orders_monitor.core.plan import Action
@@ -41,8 +43,18 @@ class _End:
     proposed: tuple[Action, ...] = ()
 
 
-def investigate(briefing: Briefing, *, model: Model, release: Release) -> Investigation:
+def investigate(
+    briefing: Briefing,
+    *,
+    model: Model,
+    release: Release,
+    workbench: Workbench | None,
+    recorder: Recorder,
+    tracer: Tracer = UNTRACED,
+    cache: Cache | None = None,
+) -> Investigation:
     """Ask the model what happened to a partition and what to do. Raises ReleaseInvalid, StoreUnavailable."""
+    del workbench, recorder, tracer, cache
     prompts.require_usable(release)
     end, asked = _converse(briefing, model=model, release=release)
     return Investigation(

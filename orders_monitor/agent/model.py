@@ -1,8 +1,10 @@
 """What the loop asks of any model, and what it gets. Nothing here knows HTTP or an SDK."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast, get_args
 
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import Attempt
@@ -34,6 +36,11 @@ class ToolCall:
     def sentence(self) -> str:
         """The call in one canonical line; two equal questions have equal lines."""
         return f"{self.name}({canonical_json(dict(self.arguments))})"
+
+    @property
+    def evidence(self) -> str:
+        """The id under which the answer to this call can be cited."""
+        return f"{self.name}:{hashlib.sha256(self.sentence.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,50 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One turn of the model."""
+    """One turn of the model. `cached` where the same request had been answered before: nothing was sent."""
 
     stop: StopReason
     text: str
     calls: tuple[ToolCall, ...]
     turn: AssistantTurn
+    cached: bool = False
+
+
+def reply_of(stop: object, turn: AssistantTurn, *, cached: bool = False) -> Reply:
+    """The reply that a turn is, fresh from the wire or from what was written down of it.
+
+    Nothing of it is believed before it is looked at. Raises ValueError with the sentence of what is wrong with it.
+    """
+    if stop not in get_args(StopReason):
+        raise ValueError(f"it stopped for a reason that nobody knows: {str(stop)[:40]!r}")
+    content = _content_of(turn)
+    calls = [block for block in content if block.get("type") == "tool_use"]
+    if not all(_is_call(block) for block in calls):
+        raise ValueError("it called a tool without id, name or arguments")
+    if len({block["id"] for block in calls}) != len(calls):
+        raise ValueError("it called two tools under one id")
+    return Reply(
+        stop=cast("StopReason", stop),
+        text="".join(str(block.get("text", "")) for block in content if block.get("type") == "text"),
+        calls=tuple(ToolCall(call["id"], call["name"], call["input"]) for call in calls),
+        turn=turn,
+        cached=cached,
+    )
+
+
+def _content_of(turn: AssistantTurn) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(turn.content_json)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+        raise ValueError("its reply holds no content")
+    return content
+
+
+def _is_call(block: Mapping[str, object]) -> bool:
+    named = isinstance(block.get("id"), str) and isinstance(block.get("name"), str)
+    return named and isinstance(block.get("input"), dict)
 
 
 class Model(Protocol):

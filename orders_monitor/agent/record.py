@@ -1,6 +1,6 @@
 """Where the conversation writes down what happens, and how it marks time. Both are somebody else's to keep."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -29,9 +29,23 @@ class Tracer(Protocol):
         ...
 
 
+class Cache(Protocol):
+    """Tools' answers by what was asked of which bytes, shared by processes."""
+
+    def once(self, key: str, make: Callable[[], str]) -> tuple[str, bool]:
+        """What is kept under the key, and True; or what `make` makes now, kept from then on, and False.
+
+        An error of `make` passes through, and nothing is kept. Raises StoreUnavailable.
+        """
+        ...
+
+
 class Untraced:
     """The tracer of who traces nothing."""
 
     def span(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol's
         """Nothing."""
         return nullcontext()
+
+
+UNTRACED = Untraced()

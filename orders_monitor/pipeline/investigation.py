@@ -19,6 +19,7 @@ from orders_monitor.core.release import Release
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.quality import published_history
+from orders_monitor.pipeline.record import JournalRecorder
 from orders_monitor.pipeline.resources import Desk, Stores
 from orders_monitor.settings import Settings
 
@@ -70,7 +71,11 @@ def explain(desk: Desk, partition: str, *, retry: int) -> Investigation:
             retry=retry,
         )
         found = investigate(
-            brief(desk, partition, quality), model=model_of(desk, release, run, key=key), release=release
+            brief(desk, partition, quality),
+            model=model_of(desk, release, run, key=key),
+            release=release,
+            workbench=None,
+            recorder=JournalRecorder(desk, partition),
         )
     desk.record(partition, "investigation", found)
     return found
@@ -90,7 +95,7 @@ def not_asked(table: MonitoredTable, quality: Quality, release: Release, *, why:
 
 def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
     """The model that the settings choose; never guessed from the presence of a key."""
-    limits = desk.table.budget
+    limits = desk.table.budget.limits
     if desk.settings.model == STAND_IN:
         return open_model(
             release,

@@ -14,7 +14,7 @@ from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.profile import ColumnProfile
 from orders_monitor.core.table import Budget
 from orders_monitor_tests.cases import anomaly, briefing, failed, release
-from orders_monitor_tests.fakes import MemoryLedger
+from orders_monitor_tests.fakes import ListRecorder, MemoryLedger
 
 PIN = "claude-sonnet-5-5"
 CANARY = "ada.lovelace@example.org"
@@ -73,11 +73,11 @@ def conversation(transport, *, ledger=None, limits=None, run=RUN, recorded_as=No
         transport=transport,
         ledger=ledger,
         run=run,
-        limits=limits or Budget(),
+        limits=(limits or Budget()).limits,
         recorded_as=recorded_as,
         sleep=slept.append,
     )
-    return investigate(case, model=model, release=release()), ledger, slept
+    return investigate(case, model=model, release=release(), workbench=None, recorder=ListRecorder()), ledger, slept
 
 
 def test_a_reply_is_settled_at_what_it_used():

@@ -31,7 +31,7 @@ from orders_monitor.core.plan import (
 from orders_monitor.core.predicate import IsNull, NotIn, NotMatching
 from orders_monitor.core.table import Budget
 from orders_monitor_tests.cases import anomaly, briefing, failed, release
-from orders_monitor_tests.fakes import MemoryLedger
+from orders_monitor_tests.fakes import ListRecorder, MemoryLedger
 
 HEADERS = {"authorization": "Bearer offline", "anthropic-version": "2026-10-21"}
 HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 1_000, "messages": [{"role": "user", "content": "hello"}]}
@@ -225,7 +225,7 @@ def asked(case):
         limits=Budget(),
         recorded_as="stand-in",
     )
-    return investigate(case, model=model, release=release())
+    return investigate(case, model=model, release=release(), workbench=None, recorder=ListRecorder())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -325,7 +325,7 @@ def test_a_malformed_conversation_gets_the_apis_error(update, says):
 
 def test_a_turn_that_is_longer_than_allowed_is_cut_off():
     """`max_tokens` is kept to: the text ends there, tool calls are gone, the stop reason says so."""
-    mind = StandIn(lambda _: [{"type": "text", "text": "x" * 500}, CALL["content"][0]])
+    mind = StandIn(mind=lambda _: [{"type": "text", "text": "x" * 500}, CALL["content"][0]])
     request = httpx2.Request("POST", "http://x/v1/messages", json=HELLO | {"max_tokens": 10}, headers=HEADERS)
 
     reply = json.loads(mind.handle_request(request).read())

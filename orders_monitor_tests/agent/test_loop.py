@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from orders_monitor.agent.loop import STEPS, investigate
+from orders_monitor.agent import loop
+from orders_monitor.agent.loop import STEPS
 from orders_monitor.agent.model import AssistantTurn, Reply, StopReason, ToolCall, ToolResult, ToolResults
 from orders_monitor.core.drift import ColumnRenamed
 from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable, ReleaseInvalid, StoreUnavailable
@@ -13,7 +14,7 @@ from orders_monitor.core.investigation import Finding, Investigation, Spend
 from orders_monitor.core.plan import PublishAsIs, RenameColumn
 from orders_monitor.core.release import ToolLimit
 from orders_monitor_tests.cases import briefing, release
-from orders_monitor_tests.fakes import ScriptedModel
+from orders_monitor_tests.fakes import ListRecorder, ScriptedModel
 
 RENAMED = briefing(changes=(ColumnRenamed(column="amount", now="total", score=0.97),))
 ANSWER = {
@@ -23,6 +24,11 @@ ANSWER = {
         {"kind": "publish_as_is", "evidence": []},
     ],
 }
+
+
+def investigate(case, *, model, release):
+    """The loop, with nobody reading the record."""
+    return loop.investigate(case, model=model, release=release, workbench=None, recorder=ListRecorder())
 
 
 def says(text: str, stop: StopReason = "end_turn") -> Reply:

@@ -10,7 +10,7 @@ from orders_monitor.agent.loop import investigate
 from orders_monitor.core.budget import RunScope
 from orders_monitor.core.table import Budget
 from orders_monitor_tests.cases import briefing, release
-from orders_monitor_tests.fakes import MemoryLedger
+from orders_monitor_tests.fakes import ListRecorder, MemoryLedger
 
 
 def reply(**changes: object) -> bytes:
@@ -56,6 +56,6 @@ def test_a_reply_that_cannot_be_is_not_used(content):
         run=RunScope(run_id="r", table="orders_daily", partition="2026-11-19", team="t", retry=0),
         limits=Budget(),
     )
-    found = investigate(briefing(), model=model, release=release())
+    found = investigate(briefing(), model=model, release=release(), workbench=None, recorder=ListRecorder())
 
     assert (True, (), ()) == (found.ending in ("unavailable", "malformed"), found.findings, found.proposed)
