@@ -4,31 +4,19 @@ Causes come before symptoms: a renamed column also fails the expectations of its
 raise the volume; `explained_by` says which is which. What no cause explains is put before a person, never repaired.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from orders_monitor.core.value import canonical_json
-
-Json = dict[str, Any]
+from orders_monitor.adapters.stand_in.conversation import Heard, Question, ask, heard, offered, say
+from orders_monitor.adapters.stand_in.wire import Json
 
 QUARANTINE_SHARE_MAX = 0.05
 METRICS_ASKED_MAX = 4
-_FIRST_QUESTIONS: tuple[tuple[str, Json], ...] = (
+_FIRST_QUESTIONS: tuple[Question, ...] = (
     ("signals", {}),
     ("contract_diff", {}),
     ("expectation_outcomes", {"failed_only": True}),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """A question of an earlier turn and what came back; an empty answer where it was refused."""
-
-    name: str
-    arguments: Json
-    answer: Json
 
 
 @dataclass(slots=True)
@@ -77,45 +65,28 @@ class _Case:
 
 def next_turn(body: Json) -> list[Json]:
     """The content blocks of the model's next turn: tool calls while something is to be asked, then the answer."""
-    heard = _heard(body["messages"])
-    offered = {tool["name"] for tool in body.get("tools") or ()}
-    asked = [(h.name, h.arguments) for h in heard]
-    questions = [q for q in _questions(heard) if q[0] in offered and q not in asked]
-    if questions:
-        return [
-            {"type": "tool_use", "id": f"toolu_stand_in_{len(heard) + n}", "name": name, "input": arguments}
-            for n, (name, arguments) in enumerate(questions, start=1)
-        ]
-    return [{"type": "text", "text": canonical_json(_answer(_case(heard)))}]
+    known = heard(body)
+    asked = [(item.name, item.arguments) for item in known]
+    questions = [q for q in _questions(known) if q[0] in offered(body) and q not in asked]
+    return ask(questions, body) if questions else say(_answer(_case(known)))
 
 
-def _heard(messages: Sequence[Json]) -> list[_Heard]:
-    blocks = [block for m in messages if isinstance(m["content"], list) for block in m["content"]]
-    results = {b["tool_use_id"]: b for b in blocks if b["type"] == "tool_result"}
-    heard = []
-    for call in (b for b in blocks if b["type"] == "tool_use"):
-        result = results[call["id"]]
-        answer = {} if result.get("is_error") else json.loads(result["content"])
-        heard.append(_Heard(call["name"], call["input"], answer))
-    return heard
-
-
-def _questions(heard: Sequence[_Heard]) -> list[tuple[str, Json]]:
+def _questions(known: Sequence[Heard]) -> list[Question]:
     """First the overview; then the numbers behind anomalies, and the profile where rows may have come twice."""
-    if not heard:
+    if not known:
         return list(_FIRST_QUESTIONS)
-    case = _case(heard)
+    case = _case(known)
     unusual = {i.removeprefix("anomaly:"): s for i, s in case.signals.items() if s["kind"] == "anomaly"}
     metrics = [metric for metric, signal in unusual.items() if signal["explained_by"] is None]
-    questions: list[tuple[str, Json]] = [("metric_history", {"metric": m}) for m in metrics[:METRICS_ASKED_MAX]]
+    questions: list[Question] = [("metric_history", {"metric": m}) for m in metrics[:METRICS_ASKED_MAX]]
     if "duplicate_rows" in unusual or any("unique" in o["type"] for o in case.outcomes):
         questions.append(("profile", {"columns": []}))
     return questions
 
 
-def _case(heard: Sequence[_Heard]) -> _Case:
+def _case(known: Sequence[Heard]) -> _Case:
     answers: dict[str, list[Json]] = {}
-    for item in heard:
+    for item in known:
         answers.setdefault(item.name, []).append(item.answer)
     signals = answers.get("signals", [{}])[0]
     profile = answers.get("profile", [{}])[0]
