@@ -4,10 +4,10 @@ The SDK costs 1.7 s of CPU to import: it is imported when a model is opened, and
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orders_monitor.adapters.till import ATTEMPTS_MAX, Till
 from orders_monitor.agent.model import (
@@ -16,16 +16,15 @@ from orders_monitor.agent.model import (
     Model,
     Reply,
     Request,
-    StopReason,
-    ToolCall,
     ToolResults,
     UserText,
+    reply_of,
 )
-from orders_monitor.core.budget import Ledger, RunScope
+from orders_monitor.core.budget import Ledger, Limits, RunScope
+from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import Attempt
 from orders_monitor.core.release import Release
-from orders_monitor.core.table import Budget
 from orders_monitor.core.value import canonical_json
 
 if TYPE_CHECKING:
@@ -35,11 +34,27 @@ if TYPE_CHECKING:
 
 PUBLIC_API = "https://api.anthropic.com"
 RETRY_AFTER_S_MAX = 4.0
+# What a stand-in says of itself in every response: nobody else does.
+STAND_IN_HEADER = "x-orders-monitor-stand-in"
 _RETRYABLE = frozenset({429, 500, 503, 529})
+# The 429 that no waiting helps: the money of the month is spent.
+SPEND_LIMITS = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
+_SENT = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "anthropic-version",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Retry:
+class _Retry(NamedTuple):
     """The attempt failed before any output; another may follow after that many seconds."""
 
     after_s: float
@@ -53,31 +68,55 @@ def open_model(
     transport: "httpx2.BaseTransport | None",
     ledger: Ledger,
     run: RunScope,
-    limits: Budget,
+    limits: Limits,
     recorded_as: str | None = None,
-    base_url: str = PUBLIC_API,
+    base_url: str | None = None,
+    open_telemetry: Mapping[str, Any] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Model:
     """The release's pinned model for one run, within the run's limits.
 
-    `transport` None is the network; a stand-in is another transport, and then `recorded_as` says so wherever the
-    model is written down. No environment variable chooses key or address. Nothing is sent before the first reply.
+    `transport` None is the network, at `base_url` (None: the public API); a stand-in is another transport or another
+    address, and then `recorded_as` says so wherever the model is written down. `open_telemetry` is the SDK's own
+    option; None traces nothing. No environment variable chooses key, address or headers. Nothing is sent before the
+    first reply.
     """
     import anthropic  # noqa: PLC0415  # 1.7 s of CPU, only for who asks the model
     import httpx2  # noqa: PLC0415  # comes with anthropic
 
     timeout_s = float(release.guardrails.reply_timeout_s)
     till = Till(release=release, ledger=ledger, run=run, limits=limits, name=recorded_as or release.model)
+
+    def only_ours(request: "httpx2.Request") -> None:
+        for name in [name for name in request.headers if name not in _SENT and not name.startswith("x-stainless-")]:
+            del request.headers[name]
+        request.headers["authorization"] = f"Bearer {api_key}"
+
     client = anthropic.Anthropic(
         api_key=api_key,
-        base_url=base_url,
+        base_url=base_url or PUBLIC_API,
         max_retries=0,  # the SDK retries timeouts, unpaid, and obeys a retry-after of a day
         timeout=timeout_s,
-        http_client=httpx2.Client(transport=transport, timeout=timeout_s),
-        middleware=[till.pay],
-        open_telemetry=False,
+        # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
+        http_client=httpx2.Client(transport=transport, timeout=timeout_s, event_hooks={"request": [only_ours]}),
+        middleware=[till.pay, _real_only(till)] if recorded_as is None else [till.pay],
+        open_telemetry=False if open_telemetry is None else dict(open_telemetry),  # type: ignore[arg-type]  # as given
     )
     return _Claude(client=client, till=till, release=release, sleep=sleep)
+
+
+def _real_only(till: Till) -> Callable[[Any, Callable[[Any], Any]], Any]:
+    """The middleware that takes no stand-in's word where the release's own model is paid for."""
+
+    def middleware(request: Any, call_next: Callable[[Any], Any]) -> Any:
+        response = call_next(request)
+        if STAND_IN_HEADER in response.headers:
+            raise ModelUnavailable(
+                model=till.name, why="a stand-in answered in its place; the reservation stays", reason="impostor"
+            )
+        return response
+
+    return middleware
 
 
 class _Claude:
@@ -99,10 +138,13 @@ class _Claude:
         return self._till.attempts()
 
     def close(self) -> None:
-        self._client.close()
+        try:
+            self._till.close()
+        finally:
+            self._client.close()
 
     def reply(self, request: Request, *, step: int) -> Reply:
-        self._till.step = step
+        self._till.step, self._till.last_word = step, request.last_word is not None
         for attempt in range(1, ATTEMPTS_MAX + 1):
             self._till.attempt = attempt
             outcome = self._attempt(request)
@@ -130,41 +172,31 @@ class _Claude:
         return self._read(message)
 
     def _failed(self, error: "anthropic.APIStatusError") -> _Retry:
-        why = f"HTTP {error.status_code}: {error.type or 'error'}"
-        final = error.response.headers.get("x-should-retry") == "false"
+        why = f"HTTP {error.status_code}: {_word(error.error_code) or _word(error.type) or 'error'}"
+        final = error.response.headers.get("x-should-retry") == "false" or error.error_code in SPEND_LIMITS
         if error.status_code not in _RETRYABLE or final:
             raise self._till.unavailable(why) from error
         after_s = _retry_after_s(error.response.headers.get("retry-after"), attempt=self._till.attempt)
         return _Retry(after_s, f"{why}; it asks to wait {after_s:,.0f} s")
 
     def _read(self, message: "SdkMessage") -> Reply:
-        # The SDK builds its classes from whatever came; nothing of it is believed before it is looked at.
-        said = message.to_dict(warnings=False)
-        content, stop = said.get("content"), said.get("stop_reason")
-        if stop not in get_args(StopReason):
-            raise self._till.unavailable(f"it stopped for a reason that nobody knows: {str(stop)[:40]!r}")
-        if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-            raise self._till.unavailable("its reply holds no content")
+        said = message.to_dict(warnings=False)  # the SDK builds its classes from whatever came
         try:
-            content_json = canonical_json(content)
-            content_json.encode()
+            turn = canonical_json(said.get("content"))
+            turn.encode()
         except ValueError as error:
             raise self._till.unavailable("its reply holds what JSON cannot say") from error
-        calls = [block for block in content if block.get("type") == "tool_use"]
-        if not all(_is_call(block) for block in calls):
-            raise self._till.unavailable("it called a tool without id, name or arguments")
-        return Reply(
-            stop=cast("StopReason", stop),
-            text="".join(str(block.get("text", "")) for block in content if block.get("type") == "text"),
-            calls=tuple(ToolCall(call["id"], call["name"], call["input"]) for call in calls),
-            turn=AssistantTurn(content_json),
-        )
+        try:
+            return reply_of(said.get("stop_reason"), AssistantTurn(turn))
+        except ValueError as error:
+            raise self._till.unavailable(str(error)) from error
 
 
 def _wire(request: Request, *, model: str) -> dict[str, Any]:
-    return {
+    body: dict[str, Any] = {
         "model": model,
         "max_tokens": request.output_tokens_max,
+        "cache_control": {"type": "ephemeral"},
         "system": request.system,
         "messages": [_message(message) for message in request.messages],
         "tools": [
@@ -173,6 +205,21 @@ def _wire(request: Request, *, model: str) -> dict[str, Any]:
         ],
         "output_config": {"format": {"type": "json_schema", "schema": dict(request.answer_schema)}},
     }
+    if request.last_word is None:
+        return body
+    # The tools stay declared: the conversation has their calls in it, and the prompt cache begins with them.
+    return body | {"tool_choice": {"type": "none"}, "messages": _closed(body["messages"], request.last_word)}
+
+
+def _closed(messages: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
+    """The messages with our words at the end of the last one that is ours."""
+    *earlier, last = messages
+    block = {"type": "text", "text": words}
+    if last["role"] != "user":
+        return [*messages, {"role": "user", "content": [block]}]
+    content = last["content"]
+    said = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*earlier, {"role": "user", "content": [*said, block]}]
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -189,13 +236,13 @@ def _message(message: Message) -> dict[str, Any]:
             return {"role": "user", "content": blocks}
 
 
-def _is_call(block: Mapping[str, object]) -> bool:
-    named = isinstance(block.get("id"), str) and isinstance(block.get("name"), str)
-    return named and isinstance(block.get("input"), dict)
+def _word(text: object) -> str | None:
+    """A name of an error as the API writes them; whatever else came in its place is not quoted."""
+    return text if isinstance(text, str) and re.fullmatch(r"[a-z_]{1,60}", text) else None
 
 
 def _retry_after_s(header: str | None, *, attempt: int) -> float:
     """Seconds to wait: what the server says; 1, 2, ... where it says nothing; a day where it says no number."""
     if header is None:
         return float(attempt)
-    return float(header) if header.isdecimal() and len(header) < 10 else 86_400.0  # noqa: PLR2004  # digits of 30 years
+    return float(header) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", header) else 86_400.0
