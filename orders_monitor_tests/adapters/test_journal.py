@@ -208,8 +208,8 @@ def test_a_runs_events_are_numbered_and_whole(journal):
     chain = journal.events_of_run("run-1")
 
     assert [1, 2, 3, 4, 5, 6] == [event.seq for event in chain]
-    assert journal.verify_chain("run-1") is None
-    assert journal.verify_chain("never ran") is None
+    assert journal.verify("run-1") is None
+    assert journal.verify("never ran") is None
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,8 @@ def test_a_flipped_byte_breaks_the_chain_where_it_is(journal, sql, tampering, fi
 
     sql(tampering)
 
-    assert first_bad == journal.verify_chain("run-1")
+    assert ("run-1", first_bad) == (journal.verify("run-1").run_id, journal.verify("run-1").seq)
+    assert (journal.verify("run-1"),) == journal.verify_all()
 
 
 def test_events_are_appended_together_or_not_at_all(journal):
@@ -247,7 +248,7 @@ def test_events_are_appended_together_or_not_at_all(journal):
         journal.record_all(table=TABLE, partition=DAY, run_id="run-1", bodies=[*facts, (None, Hold(why="no kind"))])
 
     assert [(4, "agent_ended"), (5, "note")] == [(e.seq, e.kind) for e in journal.events_of_run("run-1")][3:]
-    assert journal.verify_chain("run-1") is None
+    assert journal.verify("run-1") is None
 
 
 def test_a_chain_never_forks(journal, url):
@@ -268,7 +269,7 @@ def test_a_chain_never_forks(journal, url):
     )
 
     assert list(range(1, 29)) == [event.seq for event in journal.events_of_run("run-1")]
-    assert journal.verify_chain("run-1") is None
+    assert journal.verify("run-1") is None
 
 
 def test_partitions_are_those_with_a_plan(journal):
@@ -898,7 +899,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
         journal.record(table=TABLE, partition=DAY, run_id="run-1", kind="note", body=Hold(why="x" * 100_000))
 
     assert 3 == len(journal.events_of_run("run-1"))
-    assert journal.verify_chain("run-1") is None
+    assert journal.verify("run-1") is None
     journal.close()
 
 

@@ -4,6 +4,7 @@ So a change is found where it is, and what was cut off the end of a run by the r
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ import sqlalchemy as sa
 from orders_monitor.adapters.journal import tables
 from orders_monitor.core.value import canonical_json
 
-_events, _ledger, _publications = tables.events, tables.ledger, tables.publications
+_events, _ledger = tables.events, tables.ledger
+_publications, _outcomes = tables.publications, tables.outcomes
+ASKED, PUBLISHED = "agent_asked", "published_profile"
 _COVERED = ("table_name", "partition_key", "run_id", "seq", "kind", "body", "prev_hash", "recorded_at")
 # Before the first event of a journal, and before the first one of every run of journals that were begun earlier.
 _NOTHING = ""
@@ -70,27 +73,95 @@ def _why_broken(row: Mapping[Any, Any], seq: int, previous: str | None) -> str |
     return None
 
 
-def runs(connection: sa.Connection) -> tuple[str, ...]:
-    """The runs that have events, oldest first."""
-    query = sa.select(_events.c.run_id).group_by(_events.c.run_id).order_by(sa.func.min(_events.c.id))
-    return tuple(connection.scalars(query))
+def runs(connection: sa.Connection, *, prefix: str = "") -> tuple[str, ...]:
+    """The runs that have events, oldest first, or those of them whose id begins so."""
+    query = sa.select(_events.c.run_id).where(_events.c.run_id.startswith(prefix, autoescape=True))
+    return tuple(connection.scalars(query.group_by(_events.c.run_id).order_by(sa.func.min(_events.c.id))))
+
+
+def breaks(connection: sa.Connection) -> tuple[Break, ...]:
+    """The first break of every run of the journal that has one."""
+    found: dict[str, Break] = {}
+    own = (first_break(connection, run_id) for run_id in runs(connection))
+    for each in (*filter(None, own), *cut_off(connection)):
+        found.setdefault(each.run_id, each)
+    return tuple(found.values())
+
+
+def break_of(connection: sa.Connection, run_id: str) -> Break | None:
+    """The first break of one run."""
+    own = first_break(connection, run_id)
+    return own or next((each for each in cut_off(connection) if each.run_id == run_id), None)
 
 
 def cut_off(connection: sa.Connection) -> Iterator[Break]:
-    """What is gone from the end of runs, as others remember it: later runs, publications and the ledger.
+    """What is gone from the end of runs, as others remember it: runs begun later, the ledger and the receipts.
 
-    One break a run. Nobody remembers the end of the newest run before it published or another one began.
+    The newest run of a journal has only the last two.
     """
+    yield from _missed_by_later_runs(connection)
+    yield from _missed_by_the_ledger(connection)
+    yield from _missed_by_receipts(connection)
+
+
+def _missed_by_later_runs(connection: sa.Connection) -> Iterator[Break]:
     first = sa.select(_events.c.run_id, _events.c.prev_hash).where(_events.c.seq == 1).order_by(_events.c.id)
-    found: dict[str, Break] = {}
-    for later, followed in connection.execute(first):
-        if followed == _NOTHING:
-            continue
-        run_id, seq, digest = followed.rsplit(":", 2)
-        there = connection.scalar(
-            sa.select(_events.c.hash).where(_events.c.run_id == run_id, _events.c.seq == int(seq))
+    for later, followed in connection.execute(first).all():
+        run_id, seq, digest = _read(followed)
+        here = sa.select(_events.c.hash).where(_events.c.run_id == run_id, _events.c.seq == seq)
+        there = None if run_id is None else connection.scalar(here)
+        if run_id is not None and there != digest:
+            what = "is gone" if there is None else "is not the one that was there"
+            yield Break(run_id=run_id, seq=seq, why=f"the event {what} when run {later} was begun after it")
+
+
+def _read(followed: str) -> tuple[str | None, int, str]:
+    run_id, _, rest = followed.rpartition(":")
+    run_id, _, seq = run_id.rpartition(":")
+    return (run_id, int(seq), rest) if run_id and seq.isdecimal() else (None, 0, "")
+
+
+def _missed_by_the_ledger(connection: sa.Connection) -> Iterator[Break]:
+    """Steps paid for after the last one recorded. One may be: a run that is killed loses the step that it is in."""
+    paid = sa.select(_ledger.c.run_id, sa.func.max(_ledger.c.step).label("step")).group_by(_ledger.c.run_id)
+    for run_id, step in connection.execute(paid).all():
+        recorded = connection.execute(
+            sa.select(_events.c.seq, _events.c.kind, _events.c.body)
+            .where(_events.c.run_id == run_id)
+            .order_by(_events.c.seq)
+        ).all()
+        asked = [json.loads(event.body)["step"] for event in recorded if event.kind == ASKED]
+        finished = not asked or any(event.kind == "investigation" for event in recorded)
+        if not finished and step > max(asked) + 1:
+            why = f"the ledger has paid for step {step}, and the record ends at step {max(asked)}"
+            yield Break(run_id=run_id, seq=recorded[-1].seq + 1, why=why)
+
+
+def _missed_by_receipts(connection: sa.Connection) -> Iterator[Break]:
+    """Each publication that was written has recorded, before its receipt, the profile of what readers then saw."""
+    written = (
+        sa.select(_publications, _outcomes.c.outcome)
+        .join(
+            _outcomes,
+            (_outcomes.c.table_name == _publications.c.table_name)
+            & (_outcomes.c.partition_key == _publications.c.partition_key)
+            & (_outcomes.c.number == _publications.c.number),
         )
-        if there != digest and run_id not in found:
-            why = f"run {later} was begun after it and remembers another event here"
-            found[run_id] = Break(run_id=run_id, seq=int(seq), why=why if there else f"{why}; it is gone")
-    yield from found.values()
+        .where(_outcomes.c.outcome == "receipt")
+        .order_by(_publications.c.id)
+    )
+    receipts: dict[tuple[str, str], list[str]] = {}
+    for row in connection.execute(written):
+        receipts.setdefault((row.table_name, row.partition_key), []).append(row.run_id)
+    of_kind = sa.select(_events.c.table_name, _events.c.partition_key, sa.func.count().label("recorded"))
+    profiles = {
+        (row.table_name, row.partition_key): row.recorded
+        for row in connection.execute(
+            of_kind.where(_events.c.kind == PUBLISHED).group_by(_events.c.table_name, _events.c.partition_key)
+        )
+    }
+    for (table, partition), run_ids in receipts.items():
+        if profiles.get((table, partition), 0) < len(run_ids):
+            last = connection.scalar(sa.select(sa.func.max(_events.c.seq)).where(_events.c.run_id == run_ids[-1]))
+            why = f"{table} {partition} was published {len(run_ids)} times, and a record of it is gone"
+            yield Break(run_id=run_ids[-1], seq=(last or 0) + 1, why=why)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from orders_monitor.adapters.journal import breakers, chain, decisions, events, ledger, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
+from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.store import Store, open_store, utc_now
@@ -65,14 +66,20 @@ class Journal:
         with self._store.reading() as connection:
             return events.of_run(connection, run_id)
 
-    def verify_chain(self, run_id: str) -> int | None:
-        """The first `seq` at which a run's chain was tampered with; None for a whole chain.
-
-        A chain knows what came before, not what comes after: events cut off its end are not missed.
-        """
+    def runs(self, prefix: str = "") -> tuple[str, ...]:
+        """The runs that have recorded something, oldest first, or those of them whose id begins so."""
         with self._store.reading() as connection:
-            broken = chain.first_break(connection, run_id)
-        return None if broken is None else broken.seq
+            return chain.runs(connection, prefix=prefix)
+
+    def verify(self, run_id: str) -> Break | None:
+        """Where a run's record is not what was written; None where it is whole. Of an unknown run nothing is said."""
+        with self._store.reading() as connection:
+            return chain.break_of(connection, run_id)
+
+    def verify_all(self) -> tuple[Break, ...]:
+        """The first break of every run that has one."""
+        with self._store.reading() as connection:
+            return chain.breaks(connection)
 
     def partitions(self, table: str) -> tuple[str, ...]:
         """The partitions that have a plan, in order."""
