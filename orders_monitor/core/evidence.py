@@ -4,7 +4,7 @@ A proposal is a suggestion of where to look. Nothing in it is believed: an actio
 it cites, found by code, support it on that column with that value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from orders_monitor.core.contract import Contract
@@ -62,11 +62,17 @@ class Accepted(Value):
 
 
 def accept(
-    proposed: Sequence[Action], quality: Quality, contract: Contract, expectations: Sequence[Expectation]
+    proposed: Sequence[Action],
+    quality: Quality,
+    contract: Contract,
+    expectations: Sequence[Expectation],
+    *,
+    differing: Mapping[str, str] | None = None,
 ) -> Accepted:
     """The proposed actions whose evidence holds, in the one order in which they are done.
 
-    A hold wins over everything: then it is the only action, and nothing needs explaining because nothing is published.
+    `differing` says of cited evidence why, asked for again, it was not as it had been. A hold wins
+    over everything: then it is the only action, and nothing needs explaining because nothing is published.
     """
     hold = next((action for action in proposed if isinstance(action, Hold)), None)
     if hold is not None:
@@ -77,6 +83,7 @@ def accept(
     for action in proposed:
         deed = action.model_copy(update={"evidence": ()}).model_dump_json()
         why = "proposed twice" if deed in kept else refusal(action, quality, contract, expectations)
+        why = why or _no_longer(action, differing or {})
         if why is None:
             kept[deed] = _with_known_evidence(action, quality)
         else:
@@ -108,6 +115,11 @@ def refusal(action: Action, quality: Quality, contract: Contract, expectations: 
     if stray is not None:
         return f"{stray[:120]!r} does not ask for this action"
     return None if set(action.evidence) & asks else "it cites consequences only, not the signal that asks for it"
+
+
+def _no_longer(action: Action, differing: Mapping[str, str]) -> str | None:
+    lost = next((cited for cited in action.evidence if cited in differing), None)
+    return None if lost is None else f"{lost[:120]!r}: {differing[lost]}"
 
 
 def unexplained(

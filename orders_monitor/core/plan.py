@@ -92,15 +92,16 @@ ActionKind = Literal[
 class Plan(Value):
     """What is to be done with one landed partition, and on whose word. Its digest is over all of it.
 
-    `origin`: `clean` (nothing to explain, the agent was not called), `agent` (the accepted part of its proposal) or
-    `code` (nothing landed, or the agent could not finish; code holds the partition for a person).
+    `origin`: `clean` (nothing to explain, the agent was not called), `agent` (the accepted part of its proposal),
+    `doubted` (the same, where a claim or its evidence did not hold or it had to finish early) or `code` (nothing
+    landed, or the agent could not finish; code holds the partition for a person).
     """
 
     table: str
     partition: str
     landed_digest: str
     release: str
-    origin: Literal["clean", "agent", "code"]
+    origin: Literal["clean", "agent", "doubted", "code"]
     actions: tuple[Action, ...] = Field(min_length=1)
     unexplained: tuple[str, ...] = ()
 

@@ -4,9 +4,10 @@ However it was proposed, a plan holds the partition where nothing landed, where 
 from what landed, and where more rows would be set aside than people can be asked about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orders_monitor.core import drift, evidence
+from orders_monitor.core.claims import CHANGED_FILE, FINISHED
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import (
     Change,
@@ -46,23 +47,27 @@ def build(
     contract: Contract,
     expectations: Sequence[Expectation],
     policy: Policy,
+    doubts: Sequence[str] = (),
+    differing: Mapping[str, str] | None = None,
 ) -> tuple[Plan, Accepted | None]:
     """The plan after an investigation, and what was left of its proposal; None where there was no proposal.
 
-    An audit of a clean partition that did not finish takes nothing from it: code found nothing to explain.
+    An audit of a clean partition that did not finish takes nothing from it: code found nothing to explain. `doubts`
+    are about what the agent claims and cites, `differing` the cited evidence that is not there again as it was.
     """
-    release, unanswered = investigation.release, investigation.ending != "answered"
+    release, unanswered = investigation.release, investigation.ending not in FINISHED
     if investigation.ending == "not_called" and nothing_landed(landing, quality) is not None:
         return code_plan(landing, quality, release=release, why=investigation.why), None
     if investigation.ending == "not_called" or (unanswered and quality.is_clean):
         return clean_plan(landing, quality, contract, release=release), None
     if unanswered:
         return code_plan(landing, quality, release=release, why=investigation.why), None
-    accepted = evidence.accept(investigation.proposed, quality, contract, expectations)
+    accepted = evidence.accept(investigation.proposed, quality, contract, expectations, differing=differing)
     plan = accepted_plan(
         landing, quality, accepted, contract=contract, expectations=expectations, policy=policy, release=release
     )
-    return plan, accepted
+    doubted = bool(doubts) or investigation.ending == "finalised"
+    return plan.model_copy(update={"origin": "doubted"}) if doubted else plan, accepted
 
 
 def clean_plan(landing: Landing, quality: Quality, contract: Contract, *, release: str) -> Plan:
@@ -113,6 +118,18 @@ def accepted_plan(
         origin="agent",
         actions=actions if hold is None else (hold,),
         unexplained=() if hold is not None else evidence.unexplained(actions, quality, contract, expectations),
+    )
+
+
+def changed_plan(landing: Landing, investigation: Investigation) -> Plan:
+    """Hold: the file that was examined is another one now, so nothing that was found out is about it."""
+    return Plan(
+        table=landing.table,
+        partition=landing.partition,
+        landed_digest=landing.digest,
+        release=investigation.release,
+        origin="doubted" if investigation.ending in FINISHED else "code",
+        actions=(Hold(why=f"{CHANGED_FILE}: land the partition again"),),
     )
 
 

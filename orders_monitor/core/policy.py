@@ -90,6 +90,8 @@ def _rules(plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Po
         yield _by_table("overwrite", policy)
     if plan.origin == "code":
         yield "human", "the agent could not finish: human"
+    if plan.origin == "doubted":
+        yield "human", "a claim of the agent or its evidence did not hold, or it had to finish early: human"
     # Written so that a share which is not a number is for a person too.
     if not quarantined_share <= policy.quarantine_share_automatic:
         limit = policy.quarantine_share_automatic

@@ -1,5 +1,6 @@
 """quality: drift against the contract, expectations on the landed bytes, anomalies against history. Nothing blocks."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import dagster as dg
@@ -9,7 +10,7 @@ from orders_monitor.core import anomaly, drift
 from orders_monitor.core import quality as assembling
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
-from orders_monitor.core.expectation import Asked, Outcome
+from orders_monitor.core.expectation import Asked, Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
@@ -17,6 +18,8 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
+
+Days = Sequence[tuple[str, Profile]]
 
 
 def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
@@ -47,7 +50,28 @@ def judge(desk: Desk, partition: str) -> Quality:
     landing = desk.read(partition, "landed", Landing)
     profile = desk.read(partition, "profile", Profile)
     desk.require_same_bytes(landing, "profile", profile.landed_digest)
-    history = published_history(desk, partition)
+    quality = judged(
+        table,
+        landing,
+        profile,
+        history=published_history(desk, partition),
+        landed=published_history(desk, partition, as_landed=True),
+        outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
+    )
+    desk.record(partition, "quality", quality)
+    return quality
+
+
+def judged(
+    table: MonitoredTable,
+    landing: Landing,
+    profile: Profile,
+    *,
+    history: Days,
+    landed: Days,
+    outcomes: Sequence[Outcome],
+) -> Quality:
+    """What follows from a profile, the published history and the outcomes."""
     changes = drift.compare(
         table.contract,
         landing.landed_schema,
@@ -58,31 +82,28 @@ def judge(desk: Desk, partition: str) -> Quality:
         # Without a value a file of text says nothing about types: an empty night must not look like drift.
         changes = tuple(c for c in changes if not isinstance(c, TypeWidened | TypeNarrowed | TypeChanged))
     baselines, anomalies = anomaly.judge(
-        profile,
-        history,
-        landed=published_history(desk, partition, as_landed=True),
-        partition=partition,
-        tolerances=table.tolerances,
+        profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
     )
-    quality = assembling.assemble(
+    return assembling.assemble(
         landing,
         contract=table.contract,
         expectations=table.asked,
         profile=profile,
         changes=changes,
-        outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
+        outcomes=outcomes,
         baselines=baselines,
         anomalies=anomalies,
     )
-    desk.record(partition, "quality", quality)
-    return quality
 
 
-def published_history(desk: Desk, partition: str, *, as_landed: bool = False) -> tuple[tuple[str, Profile], ...]:
+def published_history(
+    desk: Desk, partition: str, *, as_landed: bool = False, known_at: int | None = None
+) -> tuple[tuple[str, Profile], ...]:
     """Profiles of the published bytes of earlier partitions, or of what landed as these, oldest first.
 
     What was held or rejected is not in it, and a repaired column is in it as repaired: a baseline learns from what
-    readers were given. How often rows repeat can only be learned from what landed.
+    readers were given. How often rows repeat can only be learned from what landed. `known_at` is the id of an event:
+    what was recorded after it is left out.
     """
     # `published_profile` is recorded by publications only, so all of it is published.
     kind = "profile" if as_landed else "published_profile"
@@ -93,7 +114,8 @@ def published_history(desk: Desk, partition: str, *, as_landed: bool = False) ->
         days_max=desk.table.tolerances.days_max,
         published_only=as_landed,
     )
-    return tuple((event.partition, Profile.model_validate(event.body)) for event in events)
+    known = (event for event in events if known_at is None or event.id < known_at)
+    return tuple((event.partition, Profile.model_validate(event.body)) for event in known)
 
 
 def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome, ...]:
@@ -107,20 +129,26 @@ def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome,
     known = desk.find(partition, "asked", Asked)
     if known is not None and known.question == question:
         return known.outcomes
-    with desk.engine.connection(desk.lake.path(path), view=table.name) as connection:
-        try:
-            outcomes = validate(
-                connection,
-                view=table.name,
-                expectations=table.asked,
-                sample_values=table.sample_values,
-                personal=_declared_personal(table),
-            )
-        except ValueError:
-            _require_askable(table)  # names the one that cannot be asked; asking each costs more than all together
-            raise
+    try:
+        outcomes = answers(desk, table.asked, path=path)
+    except ValueError:
+        _require_askable(table)  # names the one that cannot be asked; asking each costs more than all together
+        raise
     desk.record(partition, "asked", Asked(question=question, outcomes=outcomes))
     return outcomes
+
+
+def answers(desk: Desk, expectations: Sequence[Expectation], *, path: str) -> tuple[Outcome, ...]:
+    """What some expectations say of the rows in a file of the lake: asked now, and nothing of it is kept."""
+    table = desk.table
+    with desk.engine.connection(desk.lake.path(path), view=table.name) as connection:
+        return validate(
+            connection,
+            view=table.name,
+            expectations=expectations,
+            sample_values=table.sample_values,
+            personal=_declared_personal(table),
+        )
 
 
 def _question(table: MonitoredTable, digest: str) -> str:
