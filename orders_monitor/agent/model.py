@@ -40,7 +40,7 @@ class ToolCall:
     @property
     def evidence(self) -> str:
         """The id under which the answer to this call can be cited."""
-        return f"{self.name}:{hashlib.sha256(self.sentence.encode()).hexdigest()[:12]}"
+        return f"{self.name}:{hashlib.sha256(self.sentence.encode(errors="surrogatepass")).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,70 @@ def _content_of(turn: AssistantTurn) -> list[dict[str, Any]]:
 def _is_call(block: Mapping[str, object]) -> bool:
     named = isinstance(block.get("id"), str) and isinstance(block.get("name"), str)
     return named and isinstance(block.get("input"), dict)
+
+
+class Digests:
+    """Digests and sizes of one conversation's requests. What the last request said already is not read again."""
+
+    def __init__(self) -> None:
+        self._head: tuple[Request, str, int] | None = None
+        self._said: list[tuple[Message, str, int]] = []
+
+    def of(self, request: Request) -> tuple[str, int]:
+        """SHA-256 over everything that the request says, and how many bytes that is."""
+        head, size = self._of_head(request)
+        said = self._of_messages(request.messages)
+        body = canonical_json([head, [digest for digest, _ in said], request.last_word])
+        size += sum(bytes_ for _, bytes_ in said) + len((request.last_word or "").encode())
+        return hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest(), size
+
+    def _of_head(self, request: Request) -> tuple[str, int]:
+        if self._head is None or not _same_head(self._head[0], request):
+            body = [
+                request.system,
+                [[tool.name, tool.description, dict(tool.input_schema)] for tool in request.tools],
+                dict(request.answer_schema),
+                request.output_tokens_max,
+            ]
+            self._head = (request, *_digest(canonical_json(body)))
+        return self._head[1:]
+
+    def _of_messages(self, messages: tuple[Message, ...]) -> list[tuple[str, int]]:
+        same = 0
+        for (before, _, _), now in zip(self._said, messages, strict=False):
+            if before is not now:
+                break
+            same += 1
+        self._said[same:] = [(message, *_digest(_text_of(message))) for message in messages[same:]]
+        return [(digest, size) for _, digest, size in self._said]
+
+
+def digest_of_request(request: Request) -> str:
+    """SHA-256 over everything that a request says: the name of the question."""
+    return Digests().of(request)[0]
+
+
+def _same_head(before: Request, now: Request) -> bool:
+    return (
+        before.tools is now.tools
+        and before.answer_schema is now.answer_schema
+        and (before.system, before.output_tokens_max) == (now.system, now.output_tokens_max)
+    )
+
+
+def _text_of(message: Message) -> str:
+    match message:
+        case UserText(text):
+            return canonical_json(["user", text])
+        case AssistantTurn(content_json):
+            return canonical_json(["assistant", content_json])
+        case ToolResults(results):
+            return canonical_json(["results", [[r.call_id, r.text, r.refused] for r in results]])
+
+
+def _digest(text: str) -> tuple[str, int]:
+    body = text.encode(errors="surrogatepass")
+    return hashlib.sha256(body).hexdigest(), len(body)
 
 
 class Model(Protocol):

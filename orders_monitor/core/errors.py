@@ -11,6 +11,7 @@
   x BudgetExhausted        the run may not buy another request
   x ModelUnavailable       the model did not answer, or not as itself
   x BreakerOpen            something failed too often just now; it is left alone until a probe is allowed
+  x ReplayDiverged         the same run played again is not the same: the code, the release or the data is another
   x ToolRefused            the only error that the model may read
   x ReviewRefused          a decision names something else than what waits
   x PublicationRefused     the gate did not say yes
@@ -119,6 +120,14 @@ class ToolRefused(OrdersMonitorError):
     def __init__(self, *, tool: str, why: str, kind: Literal["mistake", "reach", "limit"] = "mistake") -> None:
         self.tool, self.why, self.kind = tool, why, kind
         super().__init__(f"{tool}: {why}")
+
+
+class ReplayDiverged(OrdersMonitorError):
+    """A recorded run that is played again asks for something else than it did."""
+
+    def __init__(self, *, step: int, what: str) -> None:
+        self.step, self.what = step, what
+        super().__init__(f"the replay leaves the record at step {step}: {what}")
 
 
 class ReviewRefused(OrdersMonitorError):

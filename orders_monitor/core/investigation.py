@@ -23,6 +23,7 @@ Ending = Literal[
     "context_bloat",
     "guardrail_bypass",
     "error_propagation",
+    "broken",  # an error of ours passed through: the run is red, and there is no investigation
 ]
 
 

@@ -50,7 +50,7 @@ class Failed(Value):
 
     kind: Literal["failed"] = "failed"
     step: int
-    error: Literal["budget_exhausted", "unavailable", "impostor", "overbilled"]
+    error: Literal["budget_exhausted", "unavailable", "impostor", "overbilled", "breaker_open"]
     why: str
     attempts: tuple[Attempt, ...] = ()
 
@@ -68,12 +68,16 @@ class ToolAnswered(Value):
 
 
 class ToolDenied(Value):
-    """A tool was not run; `why` is what the model was told."""
+    """A tool was not run; `why` is what the model was told.
+
+    `refusal`: the call was a mistake, reached outside of its room, asked for too much, or was never tried.
+    """
 
     kind: Literal["denied"] = "denied"
     step: int
     call: str
     why: str
+    refusal: Literal["mistake", "reach", "limit", "untried"] = "mistake"
 
 
 class Alerted(Value):
