@@ -80,7 +80,7 @@ def numbers_in(text: str, *, names: Iterable[str] = (), quoted: Iterable[str] = 
             word = match["word"].lower()
             yield Stated(match["word"], Decimal(WORDS[word]) if word in WORDS else None, in_words=True)
         elif match["other"] is not None and _is_unreadable(match["other"]):
-            yield Stated(ascii(match["other"]), None)
+            yield Stated(f"U+{ord(match['other']):04X}", None)
 
 
 def written(number: Number) -> str:
