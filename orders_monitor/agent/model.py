@@ -40,7 +40,8 @@ class ToolCall:
     @property
     def evidence(self) -> str:
         """The id under which the answer to this call can be cited."""
-        return f"{self.name}:{hashlib.sha256(self.sentence.encode(errors="surrogatepass")).hexdigest()[:12]}"
+        asked = hashlib.sha256(self.sentence.encode(errors="surrogatepass")).hexdigest()
+        return f"{self.name}:{asked[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
