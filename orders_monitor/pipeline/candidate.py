@@ -3,10 +3,12 @@
 import dagster as dg
 
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.breaker import guarded
 from orders_monitor.pipeline.resources import Desk, Stores
 
 
@@ -43,8 +45,9 @@ def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
             desk.lake.path(landing.path), plan, desk.table.contract, into=file, quarantine_into=quarantine
         )
         place = {"table": desk.table.name, "partition": partition}
-        kept = desk.lake.keep(file, **place, stage="candidate")
-        aside = desk.lake.keep(quarantine, **place, stage="quarantine") if applied.quarantined_rows else None
+        with guarded(desk, "warehouse", StoreUnavailable):
+            kept = desk.lake.keep(file, **place, stage="candidate")
+            aside = desk.lake.keep(quarantine, **place, stage="quarantine") if applied.quarantined_rows else None
     candidate = Candidate(
         plan_digest=plan.digest,
         landed_digest=landing.digest,

@@ -2,10 +2,12 @@
 
 import dagster as dg
 
+from orders_monitor.core.errors import SourceUnavailable, StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.source import Fetched
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.breaker import guarded
 from orders_monitor.pipeline.resources import Desk, Stores
 
 
@@ -35,11 +37,13 @@ def land(desk: Desk, partition: str) -> Landing:
     """Fetch and keep the partition. What the source lacks or garbled becomes an empty landing with its `problem`."""
     with desk.lake.scratch() as scratch:
         file = scratch / "landed.parquet"
-        answer = desk.source.fetch(partition, file)
+        with guarded(desk, "source", SourceUnavailable):
+            answer = desk.source.fetch(partition, file)
         if not isinstance(answer, Fetched):
             desk.engine.empty(desk.table.contract, file)
         schema, rows = desk.engine.schema(file), desk.engine.rows(file)
-        kept = desk.lake.keep(file, table=desk.table.name, partition=partition, stage="landed")
+        with guarded(desk, "warehouse", StoreUnavailable):
+            kept = desk.lake.keep(file, table=desk.table.name, partition=partition, stage="landed")
     landing = Landing(
         table=desk.table.name,
         partition=partition,

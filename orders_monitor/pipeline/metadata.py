@@ -11,7 +11,6 @@ from orders_monitor.core import drift
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
-from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.profile import Profile
@@ -40,6 +39,10 @@ MODEL = "model"
 RELEASE = "release"
 FINDINGS = "findings"
 TOOL_CALLS = "tool_calls"
+MODEL_CALLS = "model_calls"
+ALERTS = "alerts"
+BREAKER = "breaker"
+CACHE_SHARE = "cache_share"
 BUDGET_TOKENS = "budget_tokens"
 RESERVED_TOKENS = "reserved_tokens"
 SPENT_TOKENS = "spent_tokens"
@@ -135,42 +138,6 @@ def of_quality(quality: Quality) -> Metadata:
             "\n".join(["## Signals", *said, "", "## Metrics against history", "", _chart(quality)])
         ),
     }
-
-
-def of_investigation(investigation: Investigation) -> Metadata:
-    """investigation: how it ended, what it claims, and spend against budget."""
-    spend = investigation.spend
-    claims = [f"- {plain(f.claim)} ({', '.join(f'`{plain(e)}`' for e in f.evidence)})" for f in investigation.findings]
-    return {
-        ENDING: dg.MetadataValue.text(f"{investigation.ending}: {investigation.why}"),
-        MODEL: dg.MetadataValue.text(investigation.model),
-        RELEASE: dg.MetadataValue.text(investigation.release),
-        FINDINGS: dg.MetadataValue.md("\n".join(claims) or "no findings"),
-        TOOL_CALLS: dg.MetadataValue.int(len(investigation.tool_calls)),
-        BUDGET_TOKENS: dg.MetadataValue.int(spend.budget_tokens),
-        RESERVED_TOKENS: dg.MetadataValue.int(spend.reserved_tokens),
-        SPENT_TOKENS: dg.MetadataValue.int(spend.spent_tokens),
-        REMAINING_TOKENS: dg.MetadataValue.int(spend.remaining_tokens),
-        BUDGET_MICRO_USD: dg.MetadataValue.int(spend.budget_micro_usd),
-        RESERVED_MICRO_USD: dg.MetadataValue.int(spend.reserved_micro_usd),
-        SPENT_MICRO_USD: dg.MetadataValue.int(spend.spent_micro_usd),
-        REMAINING_MICRO_USD: dg.MetadataValue.int(spend.remaining_micro_usd),
-    }
-
-
-def run_tags_of(investigation: Investigation) -> dict[str, str]:
-    """The run's tags: budget and spend, so that the Runs page can be filtered by them."""
-    spend = investigation.spend
-    numbers = {
-        BUDGET_TOKENS: spend.budget_tokens,
-        RESERVED_TOKENS: spend.reserved_tokens,
-        SPENT_TOKENS: spend.spent_tokens,
-        REMAINING_TOKENS: spend.remaining_tokens,
-        BUDGET_MICRO_USD: spend.budget_micro_usd,
-        SPENT_MICRO_USD: spend.spent_micro_usd,
-    }
-    texts = {MODEL: investigation.model, RELEASE: investigation.release, "investigation": investigation.ending}
-    return {f"orders_monitor/{key}": str(value) for key, value in {**numbers, **texts}.items()}
 
 
 def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metadata:

@@ -4,11 +4,12 @@ import dagster as dg
 
 from orders_monitor.adapters.delta.publisher import DeltaPublisher
 from orders_monitor.core.candidate import Candidate, Validation
-from orders_monitor.core.errors import PublicationRefused
+from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.publication import Claimable, Done, Open, Refused
 from orders_monitor.core.review import Publication
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.breaker import guarded
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk, Stores
@@ -36,10 +37,11 @@ def published_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
 
 def publish(desk: Desk, partition: str) -> Publication:
-    """Make the decided candidate the partition's version, once. Raises PublicationRefused, StoreUnavailable.
+    """Make the decided candidate the partition's version, once.
 
     Claim, Delta commit, receipt. An open claim of an earlier attempt is looked up in the Delta log first: what was
     written gets its receipt, what was not and is no longer wanted is voided.
+    Raises PublicationRefused, StoreUnavailable, BreakerOpen.
     """
     publisher = DeltaPublisher(desk.settings.lake_root)
     _ask_as_declared_now(desk, partition)
@@ -56,7 +58,8 @@ def publish(desk: Desk, partition: str) -> Publication:
             version = publisher.committed(claim)
             if version is None:
                 _require_the_decided_bytes(desk, claim)
-                version = publisher.commit(claim, desk.table.contract, metadata=_commit_metadata(claim))
+                with guarded(desk, "publish", StoreUnavailable):
+                    version = publisher.commit(claim, desk.table.contract, metadata=_commit_metadata(claim))
             _remember(desk, claim)
             return desk.journal.receipt(claim, delta_version=version)
 

@@ -17,6 +17,7 @@ from orders_monitor.adapters.sources.files import Files
 from orders_monitor.adapters.sources.simulator import Simulator
 from orders_monitor.adapters.telemetry import Telemetry, open_telemetry, untraced
 from orders_monitor.core.errors import (
+    BreakerOpen,
     ModelUnavailable,
     OrdersMonitorError,
     SourceUnavailable,
@@ -32,7 +33,7 @@ from orders_monitor.pipeline import traces
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
-PASSING = (ModelUnavailable, SourceUnavailable, StoreUnavailable)
+PASSING = (BreakerOpen, ModelUnavailable, SourceUnavailable, StoreUnavailable)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 The checks show; they never allow. What allows is the gate, asked by the publication itself.
 """
 
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 
 import dagster as dg
@@ -31,7 +29,7 @@ CheckContext = dg.AssetCheckExecutionContext
 def candidate_checks(table: MonitoredTable) -> dg.AssetChecksDefinition:
     """One check per expectation (they show), `quality_gate` and `human_review` (they block) on `<table>/candidate`."""
     candidate, partitions = keys.stage(table, "candidate"), keys.partitions_of(table)
-    with _known_to_be_a_preview():
+    with keys.known_to_be_a_preview():
         shown = [
             dg.AssetCheckSpec(e.check_name, asset=candidate, partitions_def=partitions, description=e.type)
             for e in table.asked
@@ -202,14 +200,6 @@ def evaluation_of(
         metadata=result.metadata,
         target_materialization_data=metadata.target_of(instance, candidate, gate.partition),
     )
-
-
-@contextmanager
-def _known_to_be_a_preview() -> Iterator[None]:
-    """Partitioned checks may change in another line of Dagster; this one is pinned, and their tests would tell."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        yield
 
 
 def _wants_expectations(context: CheckContext) -> bool:

@@ -1,5 +1,6 @@
 """sentences: what a value says to a person, in one line."""
 
+from orders_monitor.core.investigation import Spend
 from orders_monitor.core.plan import Action
 from orders_monitor.core.predicate import Predicate
 
@@ -39,6 +40,23 @@ def of_predicate(where: Predicate) -> str:
             return f"{where.column} does not match {where.regex}"
         case "longer_than":
             return f"{where.column} has more than {where.characters} characters"
+
+
+def of_spend(spend: Spend) -> str:
+    """Spend against budget, in both currencies."""
+    tokens = f"{spend.spent_tokens:,} of {spend.budget_tokens:,} tokens"
+    return f"{tokens}, {of_money(spend.spent_micro_usd)} of {of_money(spend.budget_micro_usd)}"
+
+
+def of_amount(tokens: int, micro_usd: int) -> str:
+    """Tokens and what they cost."""
+    return f"{tokens:,} tokens, {of_money(micro_usd)}"
+
+
+def of_money(micro_usd: int) -> str:
+    """Micro-dollars as dollars: cents always, and what is below a cent to the hundredth of one."""
+    dollars, rest = f"{micro_usd / 1_000_000:,.4f}".split(".")
+    return f"${dollars}.{rest[:2]}{rest[2:].rstrip('0')}"
 
 
 def visible(text: str) -> str:

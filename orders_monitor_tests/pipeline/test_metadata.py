@@ -2,11 +2,9 @@
 
 import re
 
-import dagster as dg
 import pytest
 
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.investigation import Finding, Investigation, Spend
 from orders_monitor.core.plan import Hold, Plan
 from orders_monitor.core.review import Gate
 from orders_monitor.pipeline import links, metadata, sentences, tables
@@ -19,20 +17,6 @@ HOSTILE = "a | b\n\n# now <img src=x> [click](http://evil) www.evil.example `cod
 def constants() -> dict[str, str]:
     """The names of the metadata keys as they are declared."""
     return {name: value for name, value in vars(metadata).items() if name.isupper() and isinstance(value, str)}
-
-
-def asked(**changes) -> Investigation:
-    """An investigation that spent 400 of 1,000 tokens."""
-    values = {
-        "landed_digest": DIGEST,
-        "ending": "answered",
-        "why": "the model answered",
-        "release": "orders_daily 1",
-        "model": "stand-in",
-        "spend": Spend(budget_tokens=1_000, spent_tokens=400, budget_micro_usd=50, spent_micro_usd=7),
-        **changes,
-    }
-    return Investigation(**values)
 
 
 def test_no_two_keys_are_called_the_same():
@@ -50,33 +34,6 @@ def test_text_from_data_is_one_line_without_markdown():
     assert "\n" not in flat
     assert [] == re.findall(r"(?<!\\)[|<>\[\]`*!]", flat.replace("\\\\", ""))
     assert [] == re.findall(r"https?://|www\.", flat)
-
-
-def test_a_hostile_claim_stays_in_its_line():
-    """A finding's claim is one list item of the Markdown, whatever the model wrote."""
-    shown = metadata.of_investigation(asked(findings=(Finding(claim=HOSTILE, evidence=("landing",)),)))
-
-    assert 1 == len(str(shown[metadata.FINDINGS].value).splitlines())
-
-
-def test_spend_against_budget_is_in_the_metadata_and_in_the_tags():
-    """Budget, reserved, spent and remaining are integers in metadata and the same numbers in the run's tags."""
-    shown, tags = metadata.of_investigation(asked()), metadata.run_tags_of(asked())
-    keys = (metadata.BUDGET_TOKENS, metadata.RESERVED_TOKENS, metadata.SPENT_TOKENS, metadata.REMAINING_TOKENS)
-
-    assert [1_000, 0, 400, 600] == [shown[key].value for key in keys]
-    assert ["1000", "0", "400", "600"] == [tags[f"orders_monitor/{key}"] for key in keys]
-    assert ("50", "7") == (tags["orders_monitor/budget_micro_usd"], tags["orders_monitor/spent_micro_usd"])
-
-
-def test_dagster_takes_every_tag():
-    """The tags of a run are ones that Dagster stores and filters by."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None))
-        instance.add_run_tags(run.run_id, metadata.run_tags_of(asked()))
-        stored = instance.get_run_by_id(run.run_id).tags
-
-    assert metadata.run_tags_of(asked()).items() <= stored.items()
 
 
 def test_a_held_plan_is_a_status_and_nothing_else(tmp_path):
