@@ -1,0 +1,240 @@
+"""Which SQL may run: one SELECT over `landed` and `history`, made of the words of the vocabulary and nothing else.
+
+What runs is not the text that was asked but the text that is written anew from the tree that was judged: what the two
+parsers would read differently, a comment or an odd quotation, is gone by then. DuckDB's own parser is asked last
+(`engine_words`), so that nothing depends on sqlglot reading as DuckDB does.
+"""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from orders_monitor.adapters.workbench import vocabulary
+from orders_monitor.agent.workbench import QueryRefused
+
+TABLES = ("landed", "history")
+SQL_CHARACTERS_MAX = 4_000
+NODES_MAX = 1_500
+NESTING_MAX = 20
+TABLES_MAX = 8
+_TABLE_ARGUMENTS = frozenset({"this", "alias", "joins"})
+
+
+class Refusal(Exception):
+    """A tree that may not run."""
+
+    def __init__(self, refused: QueryRefused) -> None:
+        self.refused = refused
+        super().__init__(refused.why)
+
+
+def checked(sql: str, *, rows_max: int) -> str | QueryRefused:
+    """The same question written anew, with at most `rows_max` rows in one order, or why it may not run."""
+    try:
+        tree = parsed(sql)
+        _judge(tree)
+        return _bounded(tree, rows_max=rows_max).sql(dialect=DuckDB, identify=True, comments=False)
+    except Refusal as refusal:
+        return refusal.refused
+    except RecursionError:  # sqlglot descends by recursion, and so does its writer
+        return limit("the query is nested too deeply")
+
+
+def parsed(sql: str) -> exp.Query:
+    """The tree of one SELECT. Raises Refusal, RecursionError."""
+    try:
+        words = _words(sql)
+        trees = DuckDB().parser().parse(words, sql)
+    except TokenError as error:
+        raise Refusal(mistake("the query has a quotation or a comment that does not end")) from error
+    except ParseError as error:
+        raise Refusal(mistake(_first_words(error))) from error
+    except ValueError as error:  # an escape or a number that is none
+        raise Refusal(mistake("the query cannot be read as SQL")) from error
+    found = [tree for tree in trees if tree is not None]
+    if len(found) != 1 or not isinstance(found[0], exp.Query):
+        raise Refusal(reach("only one SELECT can be run"))
+    tree = found[0]
+    while isinstance(tree, exp.Subquery) and isinstance(tree.this, exp.Query) and not _has_more(tree):
+        tree = tree.this
+    return tree
+
+
+def mistake(why: str) -> QueryRefused:
+    """A slip: the model may try again."""
+    return QueryRefused(why=why, kind="mistake")
+
+
+def reach(why: str) -> QueryRefused:
+    """An attempt to leave the room."""
+    return QueryRefused(why=why, kind="reach")
+
+
+def limit(why: str) -> QueryRefused:
+    """Too much."""
+    return QueryRefused(why=why, kind="limit")
+
+
+def _words(sql: str) -> list[Token]:
+    """The query's tokens, bounded: what the parser would not survive is refused before it."""
+    if len(sql) > SQL_CHARACTERS_MAX:
+        raise Refusal(limit(f"the query is {len(sql):,} characters long, {SQL_CHARACTERS_MAX:,} are allowed"))
+    if not sql.isprintable() and any(not c.isprintable() and c not in "\n\r\t" for c in sql):
+        raise Refusal(mistake("the query has a character that is no text"))
+    words = list(DuckDB().tokenize(sql))
+    while words and words[-1].token_type == TokenType.SEMICOLON:
+        words.pop()
+    if any(word.token_type == TokenType.SEMICOLON for word in words):
+        raise Refusal(reach("only one statement can be run"))
+    first = next((word.text.upper() for word in words if word.token_type != TokenType.L_PAREN), "")
+    if first not in ("SELECT", "WITH"):
+        known = first in vocabulary.STATEMENTS
+        raise Refusal((reach if known else mistake)("a query begins with SELECT or WITH, and only reads"))
+    if _depth(words) > NESTING_MAX:
+        raise Refusal(limit("the query is nested too deeply"))
+    return words
+
+
+def _depth(words: list[Token]) -> int:
+    """How deep brackets, CASE and rows of NOT or signs go."""
+    opened = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+    closed = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+    depth = deepest = row = 0
+    for word in words:
+        depth += (word.token_type in opened) - (word.token_type in closed)
+        row = row + 1 if word.token_type in (TokenType.NOT, TokenType.DASH, TokenType.TILDE) else 0
+        deepest = max(deepest, depth, row)
+    return deepest
+
+
+def _first_words(error: ParseError) -> str:
+    """What is wrong and where, in our words: the parser's own message quotes the query with colours."""
+    first = error.errors[0] if error.errors else {}
+    at = f" at line {first['line']}, column {first['col']}" if first.get("line") else ""
+    return f"the query cannot be read as SQL{at}"
+
+
+def _judge(tree: exp.Query) -> None:
+    """Raises Refusal unless every node, function, type and table is one of ours."""
+    nodes = list(tree.walk())
+    if len(nodes) > NODES_MAX:
+        raise Refusal(limit("the query has too many parts"))
+    for node in nodes:
+        _judge_node(node)
+    _judge_tables(tree)
+
+
+def _judge_node(node: exp.Expr) -> None:
+    kind = type(node).__name__
+    match node:
+        case exp.Anonymous() | exp.AnonymousAggFunc():
+            _judge_function(node.name)
+        case exp.Table():
+            if {key for key, value in node.args.items() if value} - _TABLE_ARGUMENTS or not isinstance(
+                node.this, exp.Identifier
+            ):
+                raise Refusal(reach(_NO_TABLE))
+        case exp.With() if node.recursive:
+            raise Refusal(mistake("a query cannot call itself"))
+        case exp.DataType() if _type_name(node) not in vocabulary.TYPES or node.args.get("kind"):
+            raise Refusal(mistake("the query names a type that is not available"))
+        case exp.Var() if not node.name.replace("_", "").isalpha():
+            raise Refusal(mistake("the query cannot be read as SQL"))
+        case exp.Command() | exp.DML() | exp.DDL() | exp.Into() if kind not in vocabulary.NODES:
+            raise Refusal(reach("a query only reads"))
+        case exp.Func() if kind not in vocabulary.NODES | vocabulary.FUNCTIONS:
+            _judge_function(node.sql_names()[0].lower() if type(node).__name__ != "Func" else "")
+        case _ if kind not in vocabulary.NODES | vocabulary.FUNCTIONS:
+            raise Refusal(mistake(f"{_spoken(kind)} is not available"))
+
+
+def _type_name(node: exp.DataType) -> str:
+    return "INTERVAL" if isinstance(node.this, exp.Interval) else str(getattr(node.this, "name", ""))
+
+
+def _judge_function(name: str) -> None:
+    lowered = name.lower()
+    if lowered in vocabulary.ANONYMOUS:
+        return
+    if lowered.startswith(vocabulary.REACHING) or lowered.endswith("_scan"):
+        raise Refusal(reach(f"the function {lowered[:40]} is outside of what a query may do"))
+    raise Refusal(mistake(f"the function {lowered[:40]} is not available"))
+
+
+_NO_TABLE = "there are two tables, landed and history, and what the query itself names in WITH"
+
+
+def _judge_tables(tree: exp.Query) -> None:
+    """Every table is ours or a CTE that was defined before: a name must never fall through to DuckDB's own tables."""
+    root = tree.args.get("with_")
+    if any(found is not root for found in tree.find_all(exp.With)):
+        raise Refusal(mistake("WITH can stand at the beginning of the query only"))
+    named: set[str] = set()
+    counted = 0
+    for part in _in_order(tree, root):
+        if isinstance(part, exp.CTE):
+            _judge_cte(part, named)
+        for table in part.find_all(exp.Table) if isinstance(part, exp.CTE) else _tables_outside(tree, root):
+            counted += 1
+            if table.name.lower() not in {*TABLES, *named}:
+                raise Refusal(reach(_NO_TABLE))
+        if isinstance(part, exp.CTE):
+            named.add(part.alias.lower())
+    if counted > TABLES_MAX:
+        raise Refusal(limit(f"the query names {counted} tables, {TABLES_MAX} are allowed"))
+
+
+def _judge_cte(cte: exp.CTE, named: set[str]) -> None:
+    name = cte.alias.lower()
+    if name in TABLES or name in named or not name.isidentifier() or not name.isascii():
+        raise Refusal(mistake("a name in WITH is a plain word, once, and neither landed nor history"))
+    if name.startswith(vocabulary.REACHING) or name == "information_schema":
+        raise Refusal(reach(_NO_TABLE))
+
+
+def _in_order(tree: exp.Query, root: exp.With | None) -> Iterator[exp.Expr]:
+    if root is not None:
+        yield from root.expressions
+    yield tree
+
+
+def _tables_outside(tree: exp.Query, root: exp.With | None) -> Iterator[exp.Table]:
+    yield from (table for table in tree.find_all(exp.Table) if root is None or not _is_inside(table, root))
+
+
+def _is_inside(node: exp.Expr, ancestor: exp.Expr) -> bool:
+    while node.parent is not None:
+        node = node.parent
+        if node is ancestor:
+            return True
+    return False
+
+
+def _bounded(tree: exp.Query, *, rows_max: int) -> exp.Query:
+    """At most that many rows, in an order that the engine does not choose."""
+    asked = tree.args.get("limit")
+    wanted = rows_max
+    if asked is not None:
+        number = asked.expression
+        if not isinstance(asked, exp.Limit) or not isinstance(number, exp.Literal) or not number.name.isdecimal():
+            raise Refusal(mistake("LIMIT takes a whole number"))
+        wanted = min(rows_max, int(number.name))
+    bounded = tree.copy()
+    if bounded.args.get("order") is None:
+        bounded.set("order", exp.Order(expressions=[exp.Ordered(this=exp.Var(this="ALL"))]))
+    bounded.set("limit", exp.Limit(expression=exp.Literal.number(wanted)))
+    return bounded
+
+
+def _has_more(tree: exp.Subquery) -> bool:
+    return any(value for key, value in tree.args.items() if key != "this")
+
+
+def _spoken(kind: str) -> str:
+    """`TableSample` as `table sample`."""
+    if kind == "DPipe":
+        return "joining texts"
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
