@@ -1,19 +1,22 @@
 """A signal tried again: what was found at first beside what the same bytes say now, and the numbers in it."""
 
+from collections.abc import Sequence
+
 from orders_monitor.core import drift
 from orders_monitor.core.claims import Differs, Holds, Tried, Unknown
 from orders_monitor.core.drift import Change
-from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.prose import Number, flattened
 from orders_monitor.core.quality import Anomaly, Quality, anomaly_id, drift_id, expectation_id
-from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 
 Found = Change | Outcome | Anomaly
 
 
-def again(evidence: str, found: Quality, now: Quality, *, profile: Profile, table: MonitoredTable) -> Tried:
+def again(
+    evidence: str, found: Quality, now: Quality, *, profile: Profile, expectations: Sequence[Expectation]
+) -> Tried:
     """Whether a signal of `found` is there `now` and the same; `profile` is of the bytes now.
 
     Samples of an expectation are not compared: which few of the unexpected rows are told is nobody's promise.
@@ -28,7 +31,10 @@ def again(evidence: str, found: Quality, now: Quality, *, profile: Profile, tabl
         return Differs(why="asked again, it is not found any more")
     if was != new:
         return Differs(why=f"asked again, it says {_said(new)[:200]!r}")
-    return Holds(numbers=_numbers(new, now, profile=profile, table=table), texts=_texts(new, table=table))
+    return Holds(
+        numbers=_numbers(new, now, profile=profile, expectations=expectations),
+        texts=_texts(new, expectations=expectations),
+    )
 
 
 def _found(evidence: str, quality: Quality) -> Found | None:
@@ -44,13 +50,15 @@ def _said(found: Found) -> str:
     return found.sentence if isinstance(found, Anomaly | Outcome) else drift.sentence(found)
 
 
-def _numbers(found: Found, now: Quality, *, profile: Profile, table: MonitoredTable) -> tuple[Number, ...]:
+def _numbers(
+    found: Found, now: Quality, *, profile: Profile, expectations: Sequence[Expectation]
+) -> tuple[Number, ...]:
     numbers: dict[str, int | float | None] = {"rows": now.rows}
     match found:
         case Outcome():
             numbers |= {"rows": found.rows, "unexpected": found.unexpected}
             numbers |= {"share": found.unexpected / found.rows if found.rows else None}
-            declared = next((e for e in table.asked if e.check_name == found.check_name), None)
+            declared = next((e for e in expectations if e.check_name == found.check_name), None)
             numbers |= _of(declared.kwargs if declared else {}) | _in_words(found.observed)
         case Anomaly():
             numbers |= {n: _whole(found, getattr(found, n)) for n in ("observed", "expected", "low", "high", "days")}
@@ -81,12 +89,12 @@ def _in_words(observed: str) -> dict[str, int | float | None]:
     return {number.name: number.value for number in flattened({"observed": last})}
 
 
-def _texts(found: Found, *, table: MonitoredTable) -> tuple[str, ...]:
+def _texts(found: Found, *, expectations: Sequence[Expectation]) -> tuple[str, ...]:
     """Names in it that may hold digits: columns, types, metrics, checks, and the declared words of an expectation."""
     body = found.model_dump(mode="json", exclude={"sentence", "observed", "sample"})
     declared: Value | None = None
     if isinstance(found, Outcome):
-        declared = next((e for e in table.asked if e.check_name == found.check_name), None)
+        declared = next((e for e in expectations if e.check_name == found.check_name), None)
     return tuple(_strings(body if declared is None else [body, declared.model_dump(mode="json")["kwargs"]]))
 
 

@@ -1,15 +1,30 @@
 """plan: the typed actions whose evidence holds. What was proposed and does not hold is dropped, and said."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import dagster as dg
 
+from orders_monitor.core.claims import Claims, Differs, Tried, judge
+from orders_monitor.core.evidence import Dropped
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import CastColumn, Hold, Plan, RenameColumn
-from orders_monitor.core.planning import build
+from orders_monitor.core.planning import build, changed_plan
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import keys, metadata, sentences
+from orders_monitor.pipeline import evidence, keys, metadata, sentences
 from orders_monitor.pipeline.resources import Desk, Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A plan, what is left of the claims, how the cited evidence fared, and the proposed actions that are not done."""
+
+    plan: Plan
+    claims: Claims
+    tried: Mapping[str, Tried]
+    dropped: tuple[Dropped, ...] = ()
 
 
 def plan_asset(table: MonitoredTable) -> dg.AssetsDefinition:
@@ -43,20 +58,33 @@ def draw_up(desk: Desk, partition: str) -> tuple[Plan, tuple[str, ...]]:
     investigation = desk.read(partition, "investigation", Investigation)
     desk.require_same_bytes(landing, "quality", quality.landed_digest)
     desk.require_same_bytes(landing, "investigation", investigation.landed_digest)
+    drawn = draw(desk, landing, quality, investigation)
+    evidence.record(desk, partition, drawn.tried, drawn.claims)
+    desk.record(partition, "plan", drawn.plan)
+    return drawn.plan, tuple(f"{sentences.of_action(d.action)}: {d.why}" for d in drawn.dropped)
+
+
+def draw(desk: Desk, landing: Landing, quality: Quality, investigation: Investigation) -> Drawn:
+    """The plan that follows from an investigation, all that it cites derived again. Nothing is recorded."""
+    unchanged, tried = evidence.try_again(desk, landing, quality, investigation)
+    columns = dict.fromkeys((*landing.landed_schema.names, *(c.name for c in desk.table.contract.columns)))
+    claims, proposed = judge(investigation, tried, columns=tuple(columns), partition=landing.partition)
+    if not unchanged:
+        return Drawn(plan=changed_plan(landing, investigation), claims=claims, tried=tried)
     plan, accepted = build(
         landing,
         quality,
-        investigation,
+        investigation.model_copy(update={"proposed": proposed}),
         contract=desk.table.contract,
         expectations=desk.table.asked,
         policy=desk.table.policy,
+        doubts=claims.doubts,
+        differing={cited: found.why for cited, found in tried.items() if isinstance(found, Differs)},
     )
     lossy = _lossy_cast(desk, landing, plan)
     if lossy is not None:
         plan = plan.model_copy(update={"actions": (lossy,), "unexplained": ()})
-    desk.record(partition, "plan", plan)
-    dropped = () if accepted is None else accepted.dropped
-    return plan, tuple(f"{sentences.of_action(d.action)}: {d.why}" for d in dropped)
+    return Drawn(plan=plan, claims=claims, tried=tried, dropped=() if accepted is None else accepted.dropped)
 
 
 def _lossy_cast(desk: Desk, landing: Landing, plan: Plan) -> Hold | None:

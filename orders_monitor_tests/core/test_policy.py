@@ -91,6 +91,16 @@ def test_the_strictest_route_wins():
             {"origin": "code"},
             Ruling(route="human", reasons=("the agent could not finish: human", "publish_as_is: automatic")),
         ),
+        (
+            {"origin": "doubted"},
+            Ruling(
+                route="human",
+                reasons=(
+                    "a claim of the agent or its evidence did not hold, or it had to finish early: human",
+                    "publish_as_is: automatic",
+                ),
+            ),
+        ),
     ],
 )
 def test_what_is_unexplained_or_replaces_is_for_a_person(kwargs, ruling):
@@ -125,6 +135,14 @@ def test_no_table_allows_a_hold():
     every_route = Policy(routes=dict.fromkeys(typing.get_args(ActionClass), "automatic"))
 
     assert Ruling(route="never", reasons=("held: nothing came",)) == ruled(Hold(why="nothing came"), policy=every_route)
+
+
+@pytest.mark.parametrize("origin", ["doubted", "code"])
+def test_no_table_makes_a_doubted_plan_automatic(origin):
+    """Every class declared automatic, and a person still decides."""
+    every_route = Policy(routes=dict.fromkeys(typing.get_args(ActionClass), "automatic"))
+
+    assert "human" == ruled(PublishAsIs(), policy=every_route, origin=origin).route
 
 
 def test_an_unknown_class_is_for_a_person():
