@@ -109,7 +109,7 @@ class Till:
             output_tokens_min=guardrails.output_tokens_min,
             finalisation_tokens=0 if self.last_word else guardrails.finalisation_tokens,
         )
-        request, *hold = order.amounts(wanted)
+        _, *hold = order.amounts(wanted)
         if self._hold is not None and hold and _covers(self._hold, hold[0].tokens, hold[0].micro_usd):
             order, hold = order.model_copy(update={"finalisation_tokens": 0}), []
         purchases = [self._purchase(self.step, self._run.retry * ATTEMPTS_MAX + self.attempt)]

@@ -91,12 +91,16 @@ class Account(Value):
     day: str
 
     @property
+    def month(self) -> str:
+        """The UTC month of the day."""
+        return self.day[: len("2026-11")]
+
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes that it is charged to, from the wide to the narrow."""
-        month = self.day[: len("2026-11")]
         return (
-            Scope(kind="team_month", name=self.team, period=month),
-            Scope(kind="agent_month", name=self.agent, period=month),
+            Scope(kind="team_month", name=self.team, period=self.month),
+            Scope(kind="agent_month", name=self.agent, period=self.month),
             Scope(kind="pipeline_day", name=self.table, period=self.day),
             Scope(kind="run", name=self.run_id, period=""),
         )

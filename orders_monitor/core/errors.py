@@ -15,6 +15,7 @@
   x ToolRefused            the only error that the model may read
   x ReviewRefused          a decision names something else than what waits
   x PublicationRefused     the gate did not say yes
+  x ReconciliationRefused  a reservation that is not settled by hand
 
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
@@ -144,3 +145,12 @@ class PublicationRefused(OrdersMonitorError):
     def __init__(self, *, table: str, partition: str, why: str) -> None:
         self.table, self.partition, self.why = table, partition, why
         super().__init__(f"{table} {partition}: not published: {why}")
+
+
+class ReconciliationRefused(OrdersMonitorError):
+    """A reservation that is not settled by hand: settled already, never made, or for more than it could cost."""
+
+    def __init__(self, *, key: tuple[str, int, int], why: str) -> None:
+        self.key, self.why = key, why
+        run_id, step, attempt = key
+        super().__init__(f"run {run_id} step {step} attempt {attempt}: {why}")

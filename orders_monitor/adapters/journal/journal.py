@@ -7,15 +7,17 @@ nothing was recorded.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from orders_monitor.adapters.journal import breakers, chain, decisions, events, ledger, publications
+from orders_monitor.adapters.journal import breakers, chain, costs, decisions, events, ledger, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.migrations import migrate
-from orders_monitor.adapters.journal.store import Store, open_store, utc_now
+from orders_monitor.adapters.journal.store import Durability, Store, open_store, utc_now
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
 from orders_monitor.core.breaker import Refused as NotNow
-from orders_monitor.core.budget import Fit, Key, Limits, Purchase, Reservation, RunSpend, Settlement
+from orders_monitor.core.budget import Account, Fit, Key, Limits, Purchase, Reservation, RunSpend, Scope, Settlement
+from orders_monitor.core.cost import Balance, Cost, CostBy, Unsettled, require_signed, why_not_reconciled
+from orders_monitor.core.errors import ReconciliationRefused
 from orders_monitor.core.publication import Step
 from orders_monitor.core.review import Case, Decision, Publication, Verdict
 from orders_monitor.core.value import Value
@@ -28,12 +30,14 @@ class Journal:
         self._store, self._clock = store, clock
 
     @classmethod
-    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> "Journal":
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now, durability: Durability = "full") -> "Journal":
         """The journal at a SQLAlchemy URL (SQLite file or PostgreSQL), its tables made or brought up to date.
 
-        `clock` says (in UTC) in which day and month the agent's spend is charged. Raises StoreUnavailable, in one sentence that holds no password.
+        `clock` says (in UTC) in which day and month the agent's spend is charged; `durability` what of a SQLite
+        file's last commits a power cut may take: nothing, or with "normal" some.
+        Raises StoreUnavailable, in one sentence that holds no password.
         """
-        store = open_store(url)
+        store = open_store(url, durability=durability)
         try:
             migrate(store)
         except BaseException:
@@ -180,22 +184,59 @@ class Journal:
     ) -> tuple[Reservation, ...]:
         """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key."""
         day = f"{self._clock():%Y-%m-%d}"
-        with self._store.writing(*ledger.locks_of(wanted[0].on(day))) as connection:
-            return ledger.reserve(connection, wanted, limits=limits, fit=fit, gives_up=gives_up, day=day)
+        with self._store.direct(*ledger.locks_of(wanted[0].on(day))) as transaction:
+            return ledger.reserve(transaction, wanted, limits=limits, fit=fit, gives_up=gives_up, day=day)
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
         """Replace a reservation with its real cost, once. Raises ValueError for one that was never made."""
         settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
-        with self._store.writing() as connection:
-            # Whose it is says its reservation, which never changes: it may be read before the locks are held.
-            account = ledger.reservation_of(connection, settlement.key).account
-            self._store.lock(connection, *ledger.locks_of(account))
-            ledger.settle(connection, settlement)
+        with self._store.direct() as transaction:
+            ledger.settle(transaction, settlement)
 
     def spend(self, run_id: str) -> RunSpend:
         """What the run's entries add up to, in tokens and micro-dollars."""
         with self._store.reading() as connection:
-            return ledger.spend(connection, run_id)
+            return costs.total_of(connection, Scope(kind="run", name=run_id, period=""))
+
+    def balances(self, account: Account, limits: Limits) -> tuple[Balance, ...]:
+        """Every scope of an account against its cap: its running total, and the fold of its entries beside it."""
+        with self._store.reading() as connection:
+            return tuple(
+                Balance(
+                    scope=scope,
+                    cap=limits.cap(scope.kind),
+                    total=costs.total_of(connection, scope),
+                    folded=costs.fold_of(connection, scope),
+                )
+                for scope in account.scopes
+            )
+
+    def unsettled(self) -> tuple[Unsettled, ...]:
+        """The reservations without a settlement, the oldest first: on their way, or of unknown outcome."""
+        with self._store.reading() as connection:
+            return costs.unsettled(connection)
+
+    def reconcile(
+        self, key: Key, *, tokens: int, micro_usd: int, who: str, note: str, overbilled: bool = False
+    ) -> Reservation:
+        """Settle by hand what was of unknown outcome, with who did and why. Raises ReconciliationRefused."""
+        require_signed(key, who=who, note=note)
+        run_id, step, attempt = key
+        settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
+        with self._store.reading() as connection:
+            found = next(iter(costs.unsettled(connection, key)), None)
+        why = why_not_reconciled(found, tokens=tokens, micro_usd=micro_usd, overbilled=overbilled)
+        if found is None or why is not None:
+            raise ReconciliationRefused(key=key, why=why or "")
+        with self._store.direct() as transaction:
+            if not ledger.settle(transaction, settlement, who=who.strip(), note=note):
+                raise ReconciliationRefused(key=key, why="it was settled in this moment")
+        return found.reservation
+
+    def costs(self, by: CostBy, *, since: str | None = None, until: str | None = None) -> tuple[Cost, ...]:
+        """What was spent and is reserved under each key, reserved from `since` to `until` (UTC days, both included)."""
+        with self._store.reading() as connection:
+            return costs.report(connection, by, since=since, until=until)
 
     def enter(self, table: str, zone: Zone, *, breaker: Breaker, now_ms: int, probe: str) -> Admitted | NotNow:
         """Ask a breaker whether somebody called `probe` may pass; one of all that ask a half-open one at once may."""
