@@ -12,7 +12,7 @@ from orders_monitor.core.planning import nothing_landed
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.release import Release
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import agent_metadata, asking, breaker, keys
+from orders_monitor.pipeline import agent_metadata, asking, breaker, keys, metadata, story
 from orders_monitor.pipeline.resources import Desk, Stores
 
 NOT_ASKED = "none"
@@ -47,9 +47,11 @@ def investigation_asset(table: MonitoredTable) -> dg.AssetsDefinition:
                 else desk.read(context.partition_key, "investigation", Investigation)
             )
             model = breaker.sentence(breaker.states(desk)["model"])
+            told = dg.MetadataValue.md(story.so_far(desk, context.partition_key) if wanted else "")
         if wanted:
             context.instance.add_run_tags(context.run.run_id, agent_metadata.run_tags_of(found, breaker=model))
-            yield dg.MaterializeResult(asset_key=asset, metadata=agent_metadata.of_investigation(found, breaker=model))
+            shown = {**agent_metadata.of_investigation(found, breaker=model), metadata.TRACE: told}
+            yield dg.MaterializeResult(asset_key=asset, metadata=shown)
         if context.op_execution_context.selected_asset_check_keys:
             yield agent_metadata.budget_check(found)
 

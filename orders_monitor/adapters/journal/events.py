@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import chain, tables
 from orders_monitor.adapters.journal.store import now_text
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.value import Value, canonical_json
 
 _events = tables.events
@@ -127,10 +128,21 @@ def event_of(row: Any) -> Event:
         run_id=row.run_id,
         seq=row.seq,
         kind=row.kind,
-        body=json.loads(row.body),
+        body=_body_of(row),
         hash=row.hash,
         recorded_at=row.recorded_at,
     )
+
+
+def _body_of(row: Any) -> dict[str, Any]:
+    try:
+        body = json.loads(row.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        why = f"record {row.seq} of run {row.run_id} was changed after it was written: it cannot be read"
+        raise StoreUnavailable(store="journal", why=why)
+    return body
 
 
 def _last(connection: sa.Connection, ids: sa.Select[Any], count: int) -> tuple[Event, ...]:
