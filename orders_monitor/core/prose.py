@@ -90,7 +90,7 @@ def written(number: Number) -> str:
         return f"{value * 100:.4g}%"
     if isinstance(value, int) or value.is_integer():
         return f"{int(value):,}"
-    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4g}"
+    return f"{value:,.2f}".rstrip("0") if abs(value) >= 1 else f"{value:.4g}"
 
 
 def flattened(body: object, name: str = "") -> Iterator[Number]:
