@@ -1,23 +1,26 @@
 """`orders-monitor`: run partitions, see what waits, decide. Every command is the same code that Dagster runs."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from orders_monitor.cli.breaker import breaker
+from orders_monitor.cli.record import trace
 from orders_monitor.cli.review import review
 from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
+from orders_monitor.cli.stand_in import stand_in
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.pipeline import links
 from orders_monitor.pipeline.execution import Night, nights
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
-from orders_monitor.pipeline.sentences import visible
+from orders_monitor.pipeline.sentences import of_amount, of_spend, visible
 
 # A run that broke between two stages left these; running goes on where it stopped.
 UNFINISHED = ("no_plan", "unvalidated", "approved")
-WORDS = {"awaiting": "waiting", "stale": "waiting", "no_plan": "not run", "unvalidated": "not checked"}
+SPENT_WIDTH = len("12,345 of 60,000 tokens, $0.0123 of $0.25")
 WORDS = {"awaiting": "waiting", "stale": "waiting", "no_plan": "not run", "unvalidated": "not checked"}
 
 
@@ -57,7 +60,7 @@ def run_command(
         ran = list(_shown(nights(table, todo, instance, again=again), of=len(todo)))
         _summary(context, desk, named)
     if ran:
-        click.echo(f"agent: {sum(night.spent_tokens for night in ran):,} tokens spent")
+        click.echo(f"agent: {_total(ran)} spent")
     broken = [night for night in ran if night.broken]
     if broken:
         sentences = [f"  {night.partition}: {night.broken}" for night in broken]
@@ -97,7 +100,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review,):
+for group in (review, breaker, stand_in, trace):
     commands.add_command(group)
 
 
@@ -111,10 +114,15 @@ def _shown(ran: Iterator[Night], *, of: int) -> Iterator[Night]:
     width = len(str(of))
     for number, night in enumerate(ran, start=1):
         status = "broken" if night.broken else WORDS.get(night.gate.status, night.gate.status)
-        tokens = f"{night.spent_tokens:,} tokens" if night.spent_tokens else ""
+        spent = "" if night.spend is None else of_spend(night.spend)
         said = visible(night.broken or night.sentence)
-        click.echo(f"  {number:>{width}}/{of}  {night.partition}  {status:<11}  {tokens:>13}  {said}")
+        click.echo(f"  {number:>{width}}/{of}  {night.partition}  {status:<11}  {spent:>{SPENT_WIDTH}}  {said}")
         yield night
+
+
+def _total(ran: Sequence[Night]) -> str:
+    spends = [night.spend for night in ran if night.spend is not None]
+    return of_amount(sum(spend.spent_tokens for spend in spends), sum(spend.spent_micro_usd for spend in spends))
 
 
 def _summary(context: click.Context, desk: Desk, partitions: list[str]) -> None:

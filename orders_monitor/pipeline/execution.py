@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.investigation import Investigation, Spend
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
@@ -24,12 +24,15 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """How one partition's run ended. `broken` is the sentence of what failed on our side, or None."""
+    """How one partition's run ended. `broken` is the sentence of what failed on our side, or None.
+
+    `spend` is what its agent spent against its budget; None where the run did not come so far.
+    """
 
     partition: str
     gate: Gate
     sentence: str
-    spent_tokens: int
+    spend: Spend | None
     broken: str | None
 
 
@@ -108,6 +111,6 @@ def _night(table: MonitoredTable, partition: str, broken: str | None) -> Night:
         partition=partition,
         gate=gate,
         sentence=said,
-        spent_tokens=0 if investigation is None else investigation.spend.spent_tokens,
+        spend=None if investigation is None else investigation.spend,
         broken=broken,
     )

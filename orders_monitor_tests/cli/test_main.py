@@ -21,6 +21,7 @@ SCRIPT = Path(sys.executable).with_name("orders-monitor")
 PUBLISHED, WAITING, HELD, ALSO_WAITING, NOT_RUN = (f"2026-03-0{day}" for day in (3, 4, 5, 6, 7))
 RAN = (PUBLISHED, WAITING, HELD, ALSO_WAITING)
 RENAMED = "order_id,order_status,quantity,email,amount,created_at"
+NOTHING, SOMETHING = "0 of 60,000 tokens, $0.00 of $0.25", "N of 60,000 tokens, $M of $0.25"
 UI = "http://127.0.0.1:3000/assets/small_shop/plan?view=partitions&partition="
 
 
@@ -89,22 +90,23 @@ def terminal(night, tmp_path, monkeypatch):
 def test_run_shows_progress_counts_tokens_and_says_what_to_type(night):
     """A run prints a line for each partition, the counts, what to type for those that wait, and the tokens spent."""
     terminal, ran = night
-    seen = re.sub(r"[\d,]+ tokens", "N tokens", ran.stdout)
+    seen = re.sub(r"\b[1-9][\d,]* of 60,000 tokens, \$0\.\d+ of", "N of 60,000 tokens, $M of", ran.stdout)
+    seen = re.sub(r"agent: [1-9][\d,]+ tokens, \$0\.\d+", "agent: N tokens, $M", seen)
     lines = [re.sub(r" {2,}", "  ", line).strip() for line in seen.splitlines()]
 
     assert (0, "") == (ran.returncode, ran.stderr)
     assert [
         "small_shop: 4 partitions, 0 of them done already",
-        "1/4  2026-03-03  published  publish the rows",
-        "2/4  2026-03-04  waiting  N tokens  publish the rows; read status from the landed column order_status",
-        "3/4  2026-03-05  held  hold: there is no file '2026-03-05.csv'",
-        "4/4  2026-03-06  waiting  N tokens  publish the rows; read status from the landed column order_status",
+        f"1/4  2026-03-03  published  {NOTHING}  publish the rows",
+        f"2/4  2026-03-04  waiting  {SOMETHING}  publish the rows; read status from the landed column order_status",
+        f"3/4  2026-03-05  held  {NOTHING}  hold: there is no file '2026-03-05.csv'",
+        f"4/4  2026-03-06  waiting  {SOMETHING}  publish the rows; read status from the landed column order_status",
         "small_shop: 1 published, 2 waiting, 1 held",
         f"waits: 2026-03-04  {terminal.next('review', 'show', WAITING)}",
         f"{UI}{WAITING}",
         f"waits: 2026-03-06  {terminal.next('review', 'show', ALSO_WAITING)}",
         f"{UI}{ALSO_WAITING}",
-        "agent: N tokens spent",
+        "agent: N tokens, $M spent",
     ] == lines
 
 

@@ -1,0 +1,67 @@
+"""`orders-monitor breaker`: what is open is shown with the way to close it, and closing it is recorded."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from orders_monitor.cli.main import commands
+from orders_monitor.pipeline import breaker
+from orders_monitor.pipeline.resources import open_desk
+from orders_monitor_tests.small_shop import declared
+
+NOON_MS = 4_102_488_000_000  # in 2100, so that what opened then is open now
+
+
+@pytest.fixture
+def types(tmp_path, monkeypatch):
+    """A terminal on a home of its own, where the model has tripped."""
+    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
+    table = declared(tmp_path)
+    path = tmp_path / "shop.yaml"
+    path.write_text(yaml.safe_dump({"attributes": table.model_dump(mode="json")}))
+    with open_desk(table, run_id="test") as desk:
+        breaker.enter(desk, "model").tripped("somebody else answered")
+        breaker.enter(desk, "source", clock=lambda: NOON_MS).tripped("no\x1b[2J answer")
+    return lambda *words: CliRunner().invoke(commands, ["--declaration", str(path), "breaker", *words])
+
+
+def test_show_says_what_is_open_until_when_and_what_to_type(types, tmp_path):
+    """Each zone is one line; an open one says why, until when, and how a person closes it."""
+    lines = types("show").stdout.splitlines()
+    typed = f"orders-monitor --declaration {tmp_path}/shop.yaml breaker close source --note why"
+
+    assert lines[0].startswith("model      open until 20")
+    assert lines[0].endswith("(somebody else answered)")
+    assert [
+        "source     open until 2100-01-01 12:05:00+00:00 (no\N{REPLACEMENT CHARACTER}[2J answer)",
+        f"           it works again? {typed}",
+        "warehouse  closed",
+        "publish    closed",
+        "notify     closed",
+    ] == lines[2:]
+
+
+def test_show_as_json_is_one_list(types):
+    """The JSON names table, zone and state of each, and what the state knows."""
+    rows = {row["zone"]: row for row in json.loads(types("show", "--json").stdout)}
+
+    assert ["model", "source", "warehouse", "publish", "notify"] == list(rows)
+    assert {"table": "small_shop", "zone": "publish", "state": "closed", "failures": 0} == rows["publish"]
+    assert ("open", NOON_MS + 300_000) == (rows["source"]["state"], rows["source"]["until_ms"])
+
+
+def test_close_is_a_persons_word(types):
+    """A closed breaker is closed at once, and without a reason it is not closed at all."""
+    closed, silent, unknown = (
+        types("close", "source", "--note", "rebooted"),
+        types("close", "model"),
+        types("close", "x"),
+    )
+    states = {row["zone"]: row["state"] for row in json.loads(types("show", "--json").stdout)}
+
+    assert [0, 2, 2] == [closed.exit_code, silent.exit_code, unknown.exit_code]
+    assert "source of small_shop: closed\n" == closed.stdout
+    assert ("open", "closed") == (states["model"], states["source"])
