@@ -1,25 +1,25 @@
-"""The conversation with the model: bounded, with a typed ending whatever the model does.
+"""The conversation with the model: bounded, written down, with a typed ending whatever the model does.
 
-Only ToolRefused reaches the model. BudgetExhausted and ModelUnavailable end the conversation as values; every other
-error is ours and ends the run red.
+Only ToolRefused reaches the model. A budget that is gone, a model that is unavailable and an open breaker end the
+conversation as values; every other error is ours and ends the run red, after the record says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import closing, suppress
+from dataclasses import replace
 
-from orders_monitor.agent import detectors, prompts, tools
+from orders_monitor.agent import detectors, prompts
 from orders_monitor.agent.briefing import Briefing
-from orders_monitor.agent.model import Message, Model, Reply, StopReason, ToolCall, ToolResult, ToolResults, UserText
+from orders_monitor.agent.calls import Calls
+from orders_monitor.agent.minutes import End, Minutes
+from orders_monitor.agent.model import Message, Model, StopReason, UserText
 from orders_monitor.agent.record import UNTRACED, Cache, Recorder, Tracer
+from orders_monitor.agent.turns import Step, Turns
 from orders_monitor.agent.workbench import Workbench
-from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable, ToolRefused
-from orders_monitor.core.investigation import Ending, Finding, Investigation
-from orders_monitor.core.plan import Action
+from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.release import Release
-from orders_monitor.core.value import canonical_json
 
-Step = Literal["run_tools", "resume", "read_answer", "truncated", "refused"]
 CALL_CHARACTERS_MAX = 300
 
 # Every stop reason maps to exactly one step; a test holds the table against the SDK's own list. Tools run on
@@ -35,15 +35,7 @@ STEPS: Mapping[StopReason, Step] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    ending: Ending
-    why: str
-    findings: tuple[Finding, ...] = ()
-    proposed: tuple[Action, ...] = ()
-
-
-def investigate(
+def investigate(  # what one conversation needs, each by its name
     briefing: Briefing,
     *,
     model: Model,
@@ -53,10 +45,20 @@ def investigate(
     tracer: Tracer = UNTRACED,
     cache: Cache | None = None,
 ) -> Investigation:
-    """Ask the model what happened to a partition and what to do. Raises ReleaseInvalid, StoreUnavailable."""
-    del workbench, recorder, tracer, cache
-    prompts.require_usable(release)
-    end, asked = _converse(briefing, model=model, release=release)
+    """Ask the model what happened to a partition and what to do; closes it. Raises ReleaseInvalid, StoreUnavailable."""
+    minutes = Minutes(recorder, detectors.watching(briefing, release=release, workbench=workbench))
+    calls = Calls(briefing, release=release, workbench=workbench, cache=cache, minutes=minutes, tracer=tracer)
+    with closing(model):
+        try:
+            prompts.require_usable(release)
+            first = UserText(prompts.task_text(briefing, release))
+            turns = Turns(model, minutes=minutes, tracer=tracer)
+            end = _Conversation(first, turns=turns, calls=calls, release=release).hold()
+        except BaseException as ours:
+            with suppress(StoreUnavailable):  # then the first error is the one to tell
+                minutes.end(End("broken", f"an error of ours ended it: {type(ours).__name__}"))
+            raise
+        minutes.end(end)
     return Investigation(
         landed_digest=briefing.quality.landed_digest,
         ending=end.ending,
@@ -65,61 +67,58 @@ def investigate(
         model=model.name,
         findings=end.findings,
         proposed=end.proposed,
-        tool_calls=tuple(call.sentence[:CALL_CHARACTERS_MAX] for call in asked),
+        tool_calls=tuple(call.sentence[:CALL_CHARACTERS_MAX] for call in calls.asked),
+        questions=tuple(calls.questions.values()),
+        alerts=minutes.alerts,
         spend=model.spend(),
     )
 
 
-def _converse(briefing: Briefing, *, model: Model, release: Release) -> tuple[_End, tuple[ToolCall, ...]]:
-    messages: tuple[Message, ...] = (UserText(prompts.task_text(briefing, release)),)
-    asked: tuple[ToolCall, ...] = ()
-    for step in range(1, release.guardrails.steps_max + 1):
-        try:
-            reply = model.reply(prompts.request(messages, release=release), step=step)
-        except BudgetExhausted as exhausted:
-            return _End("budget_exhausted", str(exhausted)), asked
-        except ModelUnavailable as unavailable:
-            return _End("unavailable", str(unavailable)), asked
+class _Conversation:
+    """One conversation: at most `steps_max` replies, and one last word."""
+
+    def __init__(self, first: Message, *, turns: Turns, calls: Calls, release: Release) -> None:
+        self._turns, self._calls, self._release = turns, calls, release
+        self._said = prompts.request((first,), release=release)
+
+    def hold(self) -> End:
+        steps_max = self._release.guardrails.steps_max
+        for step in range(1, steps_max + 1):
+            with self._turns.step(step):
+                end = self._take_step()
+            if end is not None:
+                break
+        else:
+            end = End("steps_exhausted", f"no answer after {steps_max} steps")
+        # Where nothing was answered there is nothing to conclude from, and a last word would be bought for nothing.
+        if end.ending not in ("budget_exhausted", "steps_exhausted") or not self._calls.questions:
+            return end
+        with self._turns.step(step + 1):
+            return self._last_word(end)
+
+    def _take_step(self) -> End | None:
+        """Ask once and do what follows; None where the conversation goes on."""
+        reply = self._turns.ask(self._said)
+        if isinstance(reply, End):
+            return reply
         following = STEPS[reply.stop]
-        if following == "resume":
-            messages = (*messages, reply.turn)
-            continue
-        if following != "run_tools" or not reply.calls:
-            return _last_word(reply, following), asked
-        verdict = detectors.judge(reply.calls, asked=asked, release=release)
-        asked = (*asked, *reply.calls)
-        if isinstance(verdict, detectors.Trip):
-            return _End("steps_exhausted", verdict.why), asked
-        results = tuple(_result(call, verdict, briefing=briefing, release=release) for call in reply.calls)
-        messages = (*messages, reply.turn, ToolResults(results))
-    return _End("steps_exhausted", f"no answer after {release.guardrails.steps_max} steps"), asked
+        said: tuple[Message, ...] = (reply.turn,)
+        if following == "run_tools" and reply.calls:
+            results = self._calls.answer(reply.calls)
+            if isinstance(results, End):
+                return results
+            said = (reply.turn, results)
+        elif following != "resume":
+            return self._turns.conclude(reply, following)
+        self._said = replace(self._said, messages=(*self._said.messages, *said))
+        return None
 
-
-def _last_word(reply: Reply, following: Step) -> _End:
-    if following == "truncated":
-        return _End("truncated", f"the model's turn was cut off ({reply.stop}); nothing of it is used")
-    if following == "refused":
-        return _End("refused", "the model refused to answer")
-    if following == "run_tools":
-        return _End("malformed", "the model stopped for tools and named none")
-    answer = prompts.read_answer(reply.text)
-    if isinstance(answer, str):
-        return _End("malformed", answer)
-    said = f"findings: {len(answer.findings)}, proposed actions: {len(answer.proposed)}"
-    return _End("answered", said, answer.findings, answer.proposed)
-
-
-def _result(
-    call: ToolCall, verdict: detectors.Run | detectors.Refuse, *, briefing: Briefing, release: Release
-) -> ToolResult:
-    if isinstance(verdict, detectors.Refuse):
-        return _refusal(call, verdict.why)
-    try:
-        text = tools.run(call, briefing=briefing, release=release, repeated=call.id in verdict.repeated)
-    except ToolRefused as refused:
-        return _refusal(call, refused.why)
-    return ToolResult(call.id, text)
-
-
-def _refusal(call: ToolCall, why: str) -> ToolResult:
-    return ToolResult(call.id, canonical_json({"refused": why}), refused=True)
+    def _last_word(self, cause: End) -> End:
+        """What can be said with what is known, for a person. Where nothing can, the cause stays the ending."""
+        reply = self._turns.ask(replace(self._said, last_word=prompts.last_word_text(self._release)))
+        end = reply if isinstance(reply, End) else self._turns.conclude(reply, STEPS[reply.stop])
+        if end.ending == "answered":
+            return replace(end, ending="finalised", why=f"{cause.why}; its last word: {end.why}")
+        if end.ending in ("budget_exhausted", "truncated", "refused", "malformed"):
+            return replace(cause, why=f"{cause.why}; no last word: {end.why}")
+        return end

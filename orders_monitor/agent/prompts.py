@@ -15,7 +15,7 @@ from orders_monitor.core.plan import Action
 from orders_monitor.core.release import Release
 from orders_monitor.core.value import Value, canonical_json
 
-NEEDED = ("system", "task")
+NEEDED = ("system", "task", "last_word")
 
 
 class Answer(Value):
@@ -23,6 +23,11 @@ class Answer(Value):
 
     findings: tuple[Finding, ...]
     proposed: tuple[Action, ...]
+
+    @property
+    def cited(self) -> frozenset[str]:
+        """Every evidence id in it."""
+        return frozenset(name for part in (*self.findings, *self.proposed) for name in part.evidence)
 
 
 @cache
@@ -51,6 +56,11 @@ def task_text(briefing: Briefing, release: Release) -> str:
     """The first message: the task and the case's name. Nothing that the data could have written."""
     case = {"table": briefing.table, "partition": briefing.partition}
     return f"{_text(release, 'task')}\n\n{canonical_json(case)}"
+
+
+def last_word_text(release: Release) -> str:
+    """What is said when no tool may be called any more. Raises ReleaseInvalid."""
+    return _text(release, "last_word")
 
 
 def request(messages: tuple[Message, ...], *, release: Release) -> Request:

@@ -11,6 +11,8 @@ from pydantic import Field, TypeAdapter
 from orders_monitor.core.investigation import Ending
 from orders_monitor.core.value import Value
 
+Failure = Literal["budget_exhausted", "unavailable", "impostor", "overbilled", "breaker_open"]
+
 
 class Attempt(Value):
     """One HTTP attempt: what was held for it, and what it cost. `spent_*` is None while its outcome is not known."""
@@ -50,7 +52,7 @@ class Failed(Value):
 
     kind: Literal["failed"] = "failed"
     step: int
-    error: Literal["budget_exhausted", "unavailable", "impostor", "overbilled", "breaker_open"]
+    error: Failure
     why: str
     attempts: tuple[Attempt, ...] = ()
 

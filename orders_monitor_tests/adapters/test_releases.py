@@ -36,7 +36,7 @@ def test_the_release_in_the_repository_is_whole():
     release = load_release(PROMPTS, "orders_daily")
 
     require_usable(release)
-    expected = ("orders_daily", "claude-sonnet-5-5", ("system", "task"))
+    expected = ("orders_daily", "claude-sonnet-5-5", ("system", "task", "last_word"))
     assert expected == (release.agent, release.model, tuple(p.name for p in release.prompts))
 
 
