@@ -14,10 +14,8 @@ from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.migrations import MIGRATIONS
 from orders_monitor.adapters.journal.store import open_store
-from orders_monitor.core.budget import Ledger, Reservation, RunSpend
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.errors import (
-    BudgetExhausted,
     OrdersMonitorError,
     PublicationRefused,
     ReviewRefused,
@@ -715,78 +713,6 @@ def test_a_claim_that_was_never_made_has_no_receipt(journal):
         journal.receipt(claimed.model_copy(update={"digest": "other bytes"}), delta_version=1)
 
 
-# Ledger
-
-
-def make_reservation(step: int = 1, *, attempt: int = 1, tokens: int = 1_000, micro_usd: int = 500) -> Reservation:
-    return Reservation(
-        run_id="run-1",
-        step=step,
-        attempt=attempt,
-        table=TABLE,
-        partition=DAY,
-        team="commerce",
-        agent="orders_daily",
-        model="stand-in",
-        release="1",
-        tokens=tokens,
-        micro_usd=micro_usd,
-    )
-
-
-def reserve(ledger: Ledger, reservation: Reservation) -> None:
-    ledger.reserve(reservation, limit_tokens=3_000, limit_micro_usd=10_000)
-
-
-def settle(ledger: Ledger, step: int, *, tokens: int, micro_usd: int = 1) -> None:
-    ledger.settle(run_id="run-1", step=step, attempt=1, tokens=tokens, micro_usd=micro_usd)
-
-
-def test_spend_is_the_fold_of_the_ledger(journal):
-    """Open reservations are held, settled ones count at their real cost, and another run has its own."""
-    reserve(journal, make_reservation(1))
-    reserve(journal, make_reservation(2))
-    settle(journal, 1, tokens=300, micro_usd=120)
-    settle(journal, 1, tokens=999, micro_usd=999)
-
-    expected = RunSpend(reserved_tokens=1_000, reserved_micro_usd=500, spent_tokens=300, spent_micro_usd=120, calls=2)
-    assert expected == journal.spend("run-1")
-    assert RunSpend() == journal.spend("run-2")
-
-
-def test_no_reservation_passes_the_limit(journal):
-    """What does not fit is refused and not written; what a settlement frees can be reserved."""
-    reserve(journal, make_reservation(1))
-    reserve(journal, make_reservation(2, tokens=1_500))
-
-    with pytest.raises(BudgetExhausted, match="wanted 501 tokens, 500 remain"):
-        reserve(journal, make_reservation(3, tokens=501))
-    with pytest.raises(BudgetExhausted, match="wanted 9,001 micro-USD, 9,000 remain"):
-        reserve(journal, make_reservation(3, tokens=1, micro_usd=9_001))
-    settle(journal, 2, tokens=1_000)
-    reserve(journal, make_reservation(3, tokens=1_000))
-
-    assert 3_000 == journal.spend("run-1").held_tokens
-
-
-def test_the_same_attempt_is_not_reserved_twice(journal):
-    """A repeated send is another attempt; a settlement needs its reservation."""
-    reserve(journal, make_reservation(1))
-
-    with pytest.raises(ValueError, match="reserved already"):
-        reserve(journal, make_reservation(1))
-    with pytest.raises(ValueError, match="never reserved"):
-        settle(journal, 2, tokens=1)
-
-
-def test_many_at_once_never_pass_the_limit(journal):
-    """Eight threads that reserve at the same time get what fits and no more."""
-    answers = at_once(8, lambda n: reserve(journal, make_reservation(n + 1)))
-
-    assert 5 == len([answer for answer in answers if isinstance(answer, BudgetExhausted)])
-    assert 3_000 == journal.spend("run-1").held_tokens
-
-
 # The database
 
 
@@ -894,6 +820,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
         "connect",
         lambda connection, _: connection.execute("PRAGMA max_page_count = 1"),
     )
+    journal._store.engine.dispose()  # noqa: SLF001 - the connections that it keeps were opened before
 
     with pytest.raises(StoreUnavailable, match="database or disk is full"):
         journal.record(table=TABLE, partition=DAY, run_id="run-1", kind="note", body=Hold(why="x" * 100_000))

@@ -178,7 +178,7 @@ def m004_budget_totals(connection: sa.Connection) -> None:
         ("team_month", "r.team", "substr(r.day, 1, 7)"),
         ("agent_month", "r.agent", "substr(r.day, 1, 7)"),
         ("pipeline_day", "r.table_name", "r.day"),
-        ("run", "r.run_id", "''"),
+        ("run", "r.run_id", "substr(r.day, 1, 0)"),
     ):
         connection.execute(
             sa.text(
