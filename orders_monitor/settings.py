@@ -23,6 +23,8 @@ StandInMode = Literal[
     "flaky",
     "overbiller",
     "impostor",
+    "error-propagator",
+    "trespasser",
 ]
 STAND_IN = "stand-in"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]

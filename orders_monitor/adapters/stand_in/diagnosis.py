@@ -2,6 +2,7 @@
 
 Causes come before symptoms: a renamed column also fails the expectations of its old name, rows that came twice also
 raise the volume; `explained_by` says which is which. What no cause explains is put before a person, never repaired.
+Numbers are left to code: a claim names the evidence and its field, and names from data stand in quotes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from orders_monitor.adapters.stand_in.wire import Json
 
 QUARANTINE_SHARE_MAX = 0.05
 METRICS_ASKED_MAX = 4
+_DUPLICATES = "anomaly:duplicate_rows"
 _FIRST_QUESTIONS: tuple[Question, ...] = (
     ("signals", {}),
     ("contract_diff", {}),
@@ -26,7 +28,7 @@ class _Case:
     signals: dict[str, Json]
     changes: Sequence[Json]
     outcomes: Sequence[Json]
-    rows: int
+    rows: int | None
     duplicate_rows: int
     baselines: Mapping[str, Json]
     actions: list[Json] = field(default_factory=list)
@@ -86,7 +88,7 @@ def _questions(known: Sequence[Heard]) -> list[Question]:
 
 def _case(known: Sequence[Heard]) -> _Case:
     answers: dict[str, list[Json]] = {}
-    for item in known:
+    for item in (item for item in known if item.answer):
         answers.setdefault(item.name, []).append(item.answer)
     signals = answers.get("signals", [{}])[0]
     profile = answers.get("profile", [{}])[0]
@@ -94,17 +96,19 @@ def _case(known: Sequence[Heard]) -> _Case:
         signals={s["id"]: s for s in signals.get("signals", ())},
         changes=answers.get("contract_diff", [{}])[0].get("changes", ()),
         outcomes=[o for o in answers.get("expectation_outcomes", [{}])[0].get("outcomes", ()) if not o["passed"]],
-        rows=signals.get("rows", 0),
+        rows=signals.get("rows"),
         duplicate_rows=profile.get("duplicate_rows", 0),
-        baselines={f"anomaly:{a['metric']}": a["baseline"] for a in answers.get("metric_history", ()) if a},
+        baselines={f"anomaly:{a['metric']}": a["baseline"] for a in answers.get("metric_history", ()) if a["baseline"]},
     )
     unread = sum(a.get("left_out", 0) for name, _ in _FIRST_QUESTIONS for a in answers.get(name, ()))
     if unread:
-        case.hold(f"{unread} signals, changes or outcomes are more than could be read", list(case.signals))
+        case.hold("there are more signals, changes or outcomes than could be read", list(case.signals))
     return case
 
 
 def _answer(case: _Case) -> Json:
+    if case.rows is None:  # the last word came before the first answer: nothing is known, and nothing is said
+        return {"findings": [], "proposed": []}
     _landing(case)
     for change in case.changes:
         _change(case, change)
@@ -139,18 +143,18 @@ def _change(case: _Case, item: Json) -> None:
     match change["kind"]:
         case "renamed":
             action = {"kind": "rename_column", "column": change["now"], "to": column}
-            case.repair(f"{column} came under the name {change['now']}", action, evidence)
+            case.repair(f"`{column}` came under the name `{change['now']}`", action, evidence)
         case "type_changed" | "narrowed" | "widened":
             action = {"kind": "cast_column", "column": column, "type": item["contract_type"]}
-            case.repair(f"{column} came as {change['now']} instead of {item['contract_type']}", action, evidence)
+            case.repair(f"`{column}` came as `{change['now']}` instead of `{item['contract_type']}`", action, evidence)
         case "unit_changed":
             action = {"kind": "scale_column", "column": column, "divide_by": change["factor"]}
-            case.repair(f"{column} is {change['factor']} times what it was", action, evidence)
+            case.repair(f"`{column}` is {_number(item['evidence'], 'factor')} times what it was", action, evidence)
         case "added":
             action = {"kind": "accept_change", "column": column}
-            case.repair(f"the source has a new column {column}", action, evidence)
+            case.repair(f"the source has a new column `{column}`", action, evidence)
         case "removed":
-            case.hold(f"the promised column {column} did not come", evidence)
+            case.hold(f"the promised column `{column}` did not come", evidence)
 
 
 def _duplicates(case: _Case) -> None:
@@ -158,10 +162,10 @@ def _duplicates(case: _Case) -> None:
     if case.duplicate_rows == 0:
         return
     unique = [o["evidence"] for o in case.outcomes if o["type"].endswith("_unique")]
-    evidence = case.known([*case.with_consequences("anomaly:duplicate_rows"), *unique])
+    evidence = case.known([*case.with_consequences(_DUPLICATES), *unique])
     if evidence:
-        claim = f"{case.duplicate_rows} rows came twice, equal in every column"
-        case.repair(claim, {"kind": "drop_duplicates"}, evidence)
+        how_many = f"{_number(_DUPLICATES, 'observed')} " if _DUPLICATES in evidence else ""
+        case.repair(f"{how_many}rows came twice, equal in every column", {"kind": "drop_duplicates"}, evidence)
 
 
 def _broken_expectations(case: _Case) -> None:
@@ -174,11 +178,11 @@ def _broken_expectations(case: _Case) -> None:
         case.hold(why, [o["evidence"] for o in few])
         return
     for outcome in few:
-        claim = f"{outcome['unexpected']} of {outcome['rows']} rows break {outcome['evidence']}"
+        cited = outcome["evidence"]
         case.repair(
-            claim,
+            f"{_number(cited, 'unexpected')} of {_number(cited, 'rows')} rows break {cited}",
             {"kind": "quarantine_rows", "where": outcome["predicate"]},
-            case.with_consequences(outcome["evidence"]),
+            case.with_consequences(cited),
         )
     for outcome in (o for o in failed if o not in few and o["severity"] == "gate"):  # a warning goes to a person
         case.hold(
@@ -190,6 +194,11 @@ def _broken_expectations(case: _Case) -> None:
 def _unexplained(case: _Case) -> None:
     for evidence, signal in case.signals.items():
         if signal["severity"] != "info" and evidence not in case.explained:
-            usual = case.baselines.get(evidence)
-            how = "" if usual is None else f" ({usual['observed']:,g}, usually {usual['low']:,g} to {usual['high']:,g})"
+            seen, low, high = (_number(evidence, name) for name in ("observed", "low", "high"))
+            how = f" ({seen}, usually {low} to {high})" if evidence in case.baselines else ""
             case.put_before_a_person(f"nothing explains {evidence}{how}: a person must judge", evidence)
+
+
+def _number(evidence: str, name: str) -> str:
+    """A number as a claim writes it: code fills it in from the evidence."""
+    return f"{{{evidence}#{name}}}"

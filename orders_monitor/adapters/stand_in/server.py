@@ -18,7 +18,6 @@ class StandInServer(ThreadingHTTPServer):
     """Serves one stand-in. Port 0 is any free one; `url` says which. Raises OSError where the port is taken."""
 
     daemon_threads = True
-    allow_reuse_address = False  # two servers at one port would answer in turns
 
     def __init__(self, service: Service, *, port: int, host: str = LOOPBACK) -> None:
         self.service = service
