@@ -50,6 +50,8 @@ def test_signals_come_with_the_serious_ones_first():
             },
         ],
         "left_out": 0,
+        "cut": [],
+        "evidence": "signals:4774418bf105",
     }
     assert expected == ask(case, "signals")
 
@@ -70,6 +72,8 @@ def test_a_change_comes_with_its_evidence_and_the_contracts_type():
             }
         ],
         "left_out": 0,
+        "cut": [],
+        "evidence": "contract_diff:c44f311a8bdc",
     }
     assert expected == ask(case, "contract_diff")
 

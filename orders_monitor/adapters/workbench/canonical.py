@@ -124,7 +124,8 @@ def _settle_values(tree: exp.Query) -> None:
 def _settled(node: exp.Expr) -> exp.Expr:
     match node:
         case exp.Paren() if not isinstance(node.this, exp.Query):
-            return node.this.copy()
+            inner: exp.Expr = node.this.copy()
+            return inner
         case exp.Between() if not node.args.get("symmetric"):
             low, high = node.args["low"], node.args["high"]
             both = [exp.LTE(this=low, expression=node.this.copy()), exp.LTE(this=node.this.copy(), expression=high)]
