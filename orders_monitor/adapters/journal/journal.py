@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orders_monitor.adapters.journal import breakers, chain, costs, decisions, events, ledger, publications
+from orders_monitor.adapters.journal.cache import CacheShelf
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.events import Event
@@ -48,6 +49,11 @@ class Journal:
     def close(self) -> None:
         """Give the connections back."""
         self._store.close()
+
+    @property
+    def shelf(self) -> CacheShelf:
+        """What is asked once by all processes: the shared tier of `agent.once.Once`."""
+        return CacheShelf(self._store)
 
     def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
         """Append a fact to the run's chain."""

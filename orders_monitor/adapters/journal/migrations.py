@@ -209,3 +209,29 @@ def m005_breakers(connection: sa.Connection) -> None:
     )
     sa.Index("breakers_by_zone", table.c.table_name, table.c.zone, table.c.id)
     metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m006_cache(connection: sa.Connection) -> None:
+    """What was asked once, and who is finding out: the rows of these two go again."""
+    metadata = sa.MetaData()
+    cache = sa.Table(
+        "cache",
+        metadata,
+        _id(),
+        *map(_text, ("address", "body", "digest")),
+        *map(_integer, ("kept_ms", "size_bytes", "upto_bytes")),
+        sa.UniqueConstraint("address", name="cache_is_kept_once"),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("cache_by_age", cache.c.kept_ms)
+    sa.Index("cache_by_bytes", cache.c.upto_bytes)
+    leases = sa.Table(
+        "cache_leases",
+        metadata,
+        *map(_text, ("address", "holder")),
+        _integer("until_ms"),
+        sa.PrimaryKeyConstraint("address"),
+    )
+    sa.Index("cache_leases_by_end", leases.c.until_ms)
+    metadata.create_all(connection)
