@@ -8,6 +8,7 @@ import click
 
 from orders_monitor.cli.shared import WAITS, chosen, table_of, typed
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.claims import Claims
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Gate, Verdict, gate
@@ -53,6 +54,7 @@ def show_command(context: click.Context, partition: str) -> None:
     chosen(table, last=None, named=(partition,), every=False)
     with open_desk(table, run_id="cli") as desk:
         case, quality = desk.case(partition), desk.find(partition, "quality", Quality)
+        claims = desk.find(partition, "claims", Claims)
     if case.plan is None:
         raise ReviewRefused(table=table.name, partition=partition, why="there is no plan; run the partition first")
     answer = gate(case)
@@ -67,6 +69,9 @@ def show_command(context: click.Context, partition: str) -> None:
         click.echo(visible(f"  {signal.severity:<4}  {signal.id}: {signal.sentence}"))
     if quality is None or not quality.signals:
         click.echo("  everything is clean")
+    said = sentences.of_claims(claims) if claims and claims.landed_digest == case.plan.landed_digest else ()
+    for line in ("claims", *(f"  {line}" for line in said)) if said else ():
+        click.echo(visible(line))
     if case.candidate is not None and case.digest is not None:
         click.echo("rows")
         click.echo(f"  {_conservation(case.candidate)}")

@@ -141,7 +141,7 @@ def of_quality(quality: Quality) -> Metadata:
     }
 
 
-def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metadata:
+def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = (), claims: Sequence[str] = ()) -> Metadata:
     """plan: the actions as Markdown with the rows before, why each, and what is left unexplained."""
     lines = [
         f"# Plan for {plan.table} {plan.partition}",
@@ -154,6 +154,7 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = ()) -> Metada
         "",
         *(f"- left unexplained: `{plain(s)}`" for s in plan.unexplained),
         *(f"- proposed and dropped: {plain(text)}" for text in dropped),
+        *(f"- {plain(line)}" for line in claims),
     ]
     return {
         PLAN: dg.MetadataValue.md("\n".join(lines)),

@@ -41,8 +41,9 @@ def plan_asset(table: MonitoredTable) -> dg.AssetsDefinition:
         with stores.at(context, table) as desk:
             made, dropped = draw_up(desk, context.partition_key)
             quality = desk.read(context.partition_key, "quality", Quality)
+            claims = sentences.of_claims(desk.read(context.partition_key, "claims", Claims))
         return dg.MaterializeResult(
-            metadata=metadata.of_plan(made, quality, dropped), data_version=dg.DataVersion(made.digest)
+            metadata=metadata.of_plan(made, quality, dropped, claims), data_version=dg.DataVersion(made.digest)
         )
 
     return plan

@@ -1,5 +1,6 @@
 """sentences: what a value says to a person, in one line."""
 
+from orders_monitor.core.claims import Claims
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.plan import Action
 from orders_monitor.core.predicate import Predicate
@@ -57,6 +58,13 @@ def of_money(micro_usd: int) -> str:
     """Micro-dollars as dollars: cents always, and what is below a cent to the hundredth of one."""
     dollars, rest = f"{micro_usd / 1_000_000:,.4f}".split(".")
     return f"${dollars}.{rest[:2]}{rest[2:].rstrip('0')}"
+
+
+def of_claims(claims: Claims) -> list[str]:
+    """What the agent claims with what it cites, what of it is not used and why, and why a person decides."""
+    kept = [f"the agent says: {claim.text} [{', '.join(claim.evidence)}]" for claim in claims.kept]
+    dropped = [f"dropped, because {claim.why}: {claim.claim}" for claim in claims.dropped]
+    return [*kept, *dropped, *(f"a person decides: {doubt}" for doubt in claims.doubts)]
 
 
 def visible(text: str) -> str:
