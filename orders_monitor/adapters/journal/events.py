@@ -49,11 +49,14 @@ def body_text(body: Value) -> str:
     return canonical_json(json.loads(body.model_dump_json()))
 
 
-def latest(connection: sa.Connection, *, table: str, partition: str, kind: str) -> Event | None:
-    """The newest event of that kind."""
+def latest(
+    connection: sa.Connection, *, table: str, partition: str, kind: str, until: int | None = None
+) -> Event | None:
+    """The newest event of that kind; `until` is the id of the last event that is known, in all of these queries."""
     row = connection.execute(
         sa.select(_events)
         .where(_events.c.table_name == table, _events.c.partition_key == partition, _events.c.kind == kind)
+        .where(*_known(_events, until))
         .order_by(_events.c.id.desc())
         .limit(1)
     ).one_or_none()
@@ -72,21 +75,29 @@ def partitions(connection: sa.Connection, table: str) -> tuple[str, ...]:
     return tuple(sorted(connection.scalars(planned)))
 
 
-def newest_before(connection: sa.Connection, *, table: str, kind: str, before: str, count: int) -> tuple[Event, ...]:
+def newest_before(
+    connection: sa.Connection, *, table: str, kind: str, before: str, count: int, until: int | None = None
+) -> tuple[Event, ...]:
     """For each of the last `count` partitions before that one, the newest event of the kind, oldest partition first."""
     newest = (
         sa.select(sa.func.max(_events.c.id))
         .where(_events.c.table_name == table, _events.c.kind == kind, _events.c.partition_key < before)
+        .where(*_known(_events, until))
         .group_by(_events.c.partition_key)
     )
     return _last(connection, newest, count)
 
 
 def newest_published_before(
-    connection: sa.Connection, *, table: str, kind: str, before: str, count: int
+    connection: sa.Connection, *, table: str, kind: str, before: str, count: int, until: int | None = None
 ) -> tuple[Event, ...]:
     """The same of what was published: the newest event of the kind that came before the plan of the published bytes."""
-    claims, outcomes = tables.publications, tables.outcomes
+    claims, outcomes, plan = tables.publications, tables.outcomes, _events.alias("plan")
+    planned = (
+        sa.select(plan.c.id)
+        .where(plan.c.table_name == claims.c.table_name, plan.c.partition_key == claims.c.partition_key)
+        .where(plan.c.kind == "plan", plan.c.body_digest == claims.c.plan_digest, *_known(plan, until))
+    )
     last = (
         sa.select(claims.c.partition_key, sa.func.max(claims.c.number).label("number"))
         .join(
@@ -96,17 +107,17 @@ def newest_published_before(
             & (outcomes.c.number == claims.c.number),
         )
         .where(claims.c.table_name == table, claims.c.partition_key < before, outcomes.c.outcome == "receipt")
+        .where(*([] if until is None else [planned.exists()]))
         .group_by(claims.c.partition_key)
         .order_by(claims.c.partition_key.desc())
         .limit(count)
         .subquery()
     )
-    plan = _events.alias("plan")
     plans = (
         sa.select(last.c.partition_key, sa.func.max(plan.c.id).label("id"))
         .join(claims, (claims.c.partition_key == last.c.partition_key) & (claims.c.number == last.c.number))
         .join(plan, (plan.c.partition_key == last.c.partition_key) & (plan.c.body_digest == claims.c.plan_digest))
-        .where(claims.c.table_name == table, plan.c.table_name == table, plan.c.kind == "plan")
+        .where(claims.c.table_name == table, plan.c.table_name == table, plan.c.kind == "plan", *_known(plan, until))
         .group_by(last.c.partition_key)
         .subquery()
     )
@@ -132,6 +143,10 @@ def event_of(row: Any) -> Event:
         hash=row.hash,
         recorded_at=row.recorded_at,
     )
+
+
+def _known(events: Any, until: int | None) -> list[sa.ColumnElement[bool]]:
+    return [] if until is None else [events.c.id <= until]
 
 
 def _body_of(row: Any) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from orders_monitor.core.value import Value
 class Journal:
     """An opened journal. Threads may share one; processes open their own. Fulfils `core.budget.Ledger`."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, *, clock: Callable[[], datetime] = utc_now, until: int | None = None) -> None:
+        self._store, self._clock, self._until = store, clock, until
 
     @classmethod
     def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now, durability: Durability = "full") -> "Journal":
@@ -55,6 +55,10 @@ class Journal:
         """What is asked once by all processes: the shared tier of `agent.once.Once`."""
         return CacheShelf(self._store)
 
+    def as_of(self, event_id: int) -> "Journal":
+        """What `latest` and `history` said when that event was the newest one. To read; whoever opened it closes it."""
+        return Journal(self._store, clock=self._clock, until=event_id)
+
     def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
         """Append a fact to the run's chain."""
         with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
@@ -69,7 +73,7 @@ class Journal:
     def latest(self, table: str, partition: str, kind: str) -> Event | None:
         """The newest fact of that kind about a partition."""
         with self._store.reading() as connection:
-            return events.latest(connection, table=table, partition=partition, kind=kind)
+            return events.latest(connection, table=table, partition=partition, kind=kind, until=self._until)
 
     def events_of_run(self, run_id: str) -> tuple[Event, ...]:
         """A run's chain, in order."""
@@ -106,7 +110,7 @@ class Journal:
         """
         find = events.newest_published_before if published_only else events.newest_before
         with self._store.reading() as connection:
-            return find(connection, table=table, kind=kind, before=before, count=days_max)
+            return find(connection, table=table, kind=kind, before=before, count=days_max, until=self._until)
 
     def case(self, table: str, partition: str, *, environment: str) -> Case:
         """All that the gate asks about a partition."""
