@@ -1,7 +1,7 @@
 """The shelf of `agent.once` in the journal: bodies by their address, and the leases of who is finding out.
 
 The one part of the journal whose rows go again: a cache that is lost costs money and nothing else. Its size is bounded:
-every row knows how many bytes were kept up to and with it, and what is further back than BYTES_MAX is forgotten.
+every row knows how many bytes were kept before it, and what is further back than BYTES_MAX is forgotten.
 """
 
 import hashlib
@@ -19,13 +19,14 @@ _LOOK = """
     SELECT c.body, c.digest, l.until_ms FROM (SELECT :address AS address) AS a
     LEFT JOIN cache AS c ON c.address = a.address LEFT JOIN cache_leases AS l ON l.address = a.address"""
 _KEEP = """
-    INSERT INTO cache (address, body, digest, kept_ms, size_bytes, upto_bytes)
+    INSERT INTO cache (address, body, digest, kept_ms, size_bytes, before_bytes)
     SELECT :address, :body, :digest, :now_ms, :size,
-        :size + COALESCE((SELECT upto_bytes FROM cache ORDER BY id DESC LIMIT 1), 0)
+        COALESCE((SELECT before_bytes + size_bytes FROM cache ORDER BY id DESC LIMIT 1), 0)
     WHERE NOT EXISTS (SELECT 1 FROM cache WHERE address = :address)"""
 _TOO_OLD = "DELETE FROM cache WHERE kept_ms < :oldest_ms"
 _TOO_MUCH = """
-    DELETE FROM cache WHERE upto_bytes <= (SELECT upto_bytes FROM cache ORDER BY id DESC LIMIT 1) - :bytes_max"""
+    DELETE FROM cache WHERE before_bytes <
+    (SELECT before_bytes + size_bytes FROM cache ORDER BY id DESC LIMIT 1) - :bytes_max"""
 
 
 class CacheShelf:
@@ -58,7 +59,7 @@ class CacheShelf:
             "size": len(body.encode()),
             "now_ms": now_ms,
         }
-        # One keeps at a time: the bytes up to a row are those of the row before it, and its own.
+        # One keeps at a time: the bytes before a row are those before the row before it, and that one's own.
         with self._store.direct("cache", f"cache {address}") as transaction:
             transaction.run(_KEEP, row)
             _end(transaction, address, holder=holder)

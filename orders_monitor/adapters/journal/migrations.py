@@ -220,12 +220,12 @@ def m006_cache(connection: sa.Connection) -> None:
         metadata,
         _id(),
         *map(_text, ("address", "body", "digest")),
-        *map(_integer, ("kept_ms", "size_bytes", "upto_bytes")),
+        *map(_integer, ("kept_ms", "size_bytes", "before_bytes")),
         sa.UniqueConstraint("address", name="cache_is_kept_once"),
         sqlite_autoincrement=True,
     )
     sa.Index("cache_by_age", cache.c.kept_ms)
-    sa.Index("cache_by_bytes", cache.c.upto_bytes)
+    sa.Index("cache_by_bytes", cache.c.before_bytes)
     leases = sa.Table(
         "cache_leases",
         metadata,
