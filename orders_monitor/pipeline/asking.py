@@ -2,17 +2,18 @@
 
 from orders_monitor.adapters.claude import open_model
 from orders_monitor.adapters.stand_in.transport import StandIn
-from orders_monitor.agent.briefing import Briefing, MetricHistory
+from orders_monitor.agent.cached import CachedModel, lease_s_of
 from orders_monitor.agent.loop import investigate
 from orders_monitor.agent.model import Model
+from orders_monitor.agent.once import Once
 from orders_monitor.core.budget import Cap, Limits, RunScope
 from orders_monitor.core.errors import SettingsInvalid
 from orders_monitor.core.investigation import Investigation
-from orders_monitor.core.profile import Profile
+from orders_monitor.core.landing import Landing
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.release import Release
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline.quality import published_history
+from orders_monitor.pipeline import casefile
 from orders_monitor.pipeline.record import JournalRecorder
 from orders_monitor.pipeline.resources import Desk
 from orders_monitor.settings import STAND_IN, Settings
@@ -23,20 +24,17 @@ def ask(desk: Desk, partition: str, quality: Quality, *, release: Release, key: 
     run = RunScope(
         run_id=desk.run_id, table=desk.table.name, partition=partition, team=desk.table.owners.team, retry=retry
     )
-    model = model_of(desk, release, run, key=key)
-    try:
-        found = investigate(
-            brief(desk, partition, quality),
-            model=model,
+    cache = Once(desk.journal.shelf, lease_s=lease_s_of(release))
+    with casefile.room_of(desk, desk.read(partition, "landed", Landing), release) as workbench:
+        return investigate(
+            casefile.brief(desk, partition, quality),
+            model=CachedModel(model_of(desk, release, run, key=key), cache, release=release),
             release=release,
-            workbench=None,
+            workbench=workbench,
             recorder=JournalRecorder(desk, partition),
             tracer=desk.telemetry.tracer,
+            cache=cache,
         )
-    finally:
-        model.close()
-    # What was held back for a last word is given back by now: what is still reserved is of unknown outcome.
-    return found.model_copy(update={"spend": model.spend()})
 
 
 def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
@@ -71,23 +69,3 @@ def key_of(settings: Settings) -> str:
             variable="ANTHROPIC_API_KEY", why="ORDERS_MONITOR_MODEL is release, and that model needs a key"
         )
     return settings.api_key
-
-
-def brief(desk: Desk, partition: str, quality: Quality, *, known_at: int | None = None) -> Briefing:
-    """The case file: what code found out, and how the metrics were on earlier published partitions."""
-    history = published_history(desk, partition, known_at=known_at)
-    return Briefing(
-        table=desk.table.name,
-        partition=partition,
-        contract=desk.table.contract,
-        quality=quality,
-        profile=desk.read(partition, "profile", Profile),
-        expectations=desk.table.asked,
-        history=(
-            MetricHistory(metric="rows", points=tuple((day, float(profile.rows)) for day, profile in history)),
-            MetricHistory(
-                metric="duplicate_rows",
-                points=tuple((day, float(profile.duplicate_rows)) for day, profile in history),
-            ),
-        ),
-    )

@@ -23,7 +23,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.prose import flattened
 from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.record import PREFIX, ClaimDropped, EvidenceTried
-from orders_monitor.pipeline import asking
+from orders_monitor.pipeline import casefile
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import answers, judged, published_history
 from orders_monitor.pipeline.resources import Desk
@@ -123,14 +123,15 @@ class _Retrial:
         quality = self._quality(self._outcomes(every=True)) if question.tool in _TELL_OUTCOMES else self.now
         found = self.desk.journal.latest(self.desk.table.name, self.landing.partition, "investigation")
         known_at = None if found is None else found.id
-        briefing = asking.brief(self.desk, self.landing.partition, quality, known_at=known_at)
+        briefing = casefile.brief(self.desk, self.landing.partition, quality, known_at=known_at)
         try:
-            text = tools.run(
-                call,
-                briefing=briefing.model_copy(update={"profile": self.profile}),
-                release=release,
-                workbench=None,
-            )
+            with casefile.room_of(self.desk, self.landing, release, known_at=known_at) as workbench:
+                text = tools.run(
+                    call,
+                    briefing=briefing.model_copy(update={"profile": self.profile}),
+                    release=release,
+                    workbench=workbench,
+                )
         except ToolRefused as refused:
             return Differs(why=f"asked again, it is refused: {refused.why}")
         if hashlib.sha256(text.encode()).hexdigest() != question.answer_digest:
