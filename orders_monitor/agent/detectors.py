@@ -83,7 +83,7 @@ def all_of(release: Release, *, question: Question, signals: frozenset[str]) -> 
 
 def question_of(call: ToolCall, *, canonical: Callable[[str], str | None] | None = None) -> str:
     """A query's question is its meaning; any other call's is its name and its arguments in canonical JSON."""
-    sql = call.arguments.get("sql")
+    sql = call.arguments.get("query")
     meaning = canonical(sql) if call.name == "sql" and canonical is not None and isinstance(sql, str) else None
     return call.sentence if meaning is None else f"{call.name}: {meaning}"
 

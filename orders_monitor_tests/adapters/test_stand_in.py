@@ -1,12 +1,8 @@
-import json
+from functools import cache
 
-import httpx2
 import pytest
 
-from orders_monitor.adapters.claude import open_model
-from orders_monitor.adapters.stand_in import StandIn
-from orders_monitor.agent.loop import investigate
-from orders_monitor.core.budget import RunScope
+from orders_monitor.adapters.stand_in.transport import StandIn
 from orders_monitor.core.drift import (
     ColumnAdded,
     ColumnRemoved,
@@ -29,14 +25,8 @@ from orders_monitor.core.plan import (
     ScaleColumn,
 )
 from orders_monitor.core.predicate import IsNull, NotIn, NotMatching
-from orders_monitor.core.table import Budget
-from orders_monitor_tests.cases import anomaly, briefing, failed, release
-from orders_monitor_tests.fakes import ListRecorder, MemoryLedger
-
-HEADERS = {"authorization": "Bearer offline", "anthropic-version": "2026-10-21"}
-HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 1_000, "messages": [{"role": "user", "content": "hello"}]}
-CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "signals", "input": {}}]}
-RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "b", "content": "{}"}]}
+from orders_monitor_tests.asked import asked
+from orders_monitor_tests.cases import anomaly, briefing, failed
 
 GATE_AMOUNT = "expectation:amount_be_between"
 CASES = {
@@ -78,7 +68,7 @@ CASES = {
         ),
         (
             Hold(
-                why="the promised column status did not come",
+                why="the promised column `status` did not come",
                 evidence=("drift:removed:status", "expectation:status_be_in_set"),
             ),
         ),
@@ -214,26 +204,18 @@ CASES = {
 }
 
 
-def asked(case):
-    """An investigation by the real SDK on the stand-in, as the pipeline would make it."""
-    model = open_model(
-        release(),
-        api_key="offline",
-        transport=StandIn(),
-        ledger=MemoryLedger(),
-        run=RunScope(run_id="run", table="orders_daily", partition="2026-11-19", team="orders"),
-        limits=Budget(),
-        recorded_as="stand-in",
-    )
-    return investigate(case, model=model, release=release(), workbench=None, recorder=ListRecorder())
+@cache
+def found(name):
+    """The case, and its investigation by the real SDK on the stand-in."""
+    case, _ = CASES[name]
+    return case, asked(case, StandIn()).investigation
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_stand_in_finds_the_cause_and_cites_its_evidence(name):
     """From the tools' answers alone: the repair of the cause, the symptoms cited with it, the rest for a person."""
-    case, expected = CASES[name]
-
-    investigation = asked(case)
+    _, expected = CASES[name]
+    _, investigation = found(name)
 
     assert ("answered", "stand-in") == (investigation.ending, investigation.model)
     if expected is None:
@@ -245,8 +227,9 @@ def test_the_stand_in_finds_the_cause_and_cites_its_evidence(name):
 @pytest.mark.parametrize("name", CASES)
 def test_everything_that_is_not_clean_is_cited_by_a_finding(name):
     """No signal is passed over in silence, and none is made up."""
-    case, expected = CASES[name]
-    cited = {evidence for finding in asked(case).findings for evidence in finding.evidence}
+    _, expected = CASES[name]
+    case, investigation = found(name)
+    cited = {evidence for finding in investigation.findings for evidence in finding.evidence}
 
     known = {signal.id for signal in case.quality.signals}
     assert cited <= known
@@ -257,8 +240,8 @@ def test_everything_that_is_not_clean_is_cited_by_a_finding(name):
 @pytest.mark.parametrize("name", CASES)
 def test_code_accepts_everything_that_the_stand_in_proposes(name):
     """Its evidence holds, and what it leaves unexplained is exactly what code finds unexplained."""
-    case, _ = CASES[name]
-    proposed = asked(case).proposed
+    case, investigation = found(name)
+    proposed = investigation.proposed
 
     accepted = accept(proposed, case.quality, case.contract, case.expectations)
 
@@ -268,67 +251,6 @@ def test_code_accepts_everything_that_the_stand_in_proposes(name):
 
 def test_the_same_case_gets_the_same_investigation():
     """Nothing but the conversation goes into an answer."""
-    case, _ = CASES["a batch that came twice explains volume and uniqueness"]
+    case, first = found("a batch that came twice explains volume and uniqueness")
 
-    assert asked(case) == asked(case)
-
-
-@pytest.mark.parametrize(
-    ("status", "says", "request_"),
-    [
-        (404, "nothing at this path", httpx2.Request("GET", "http://x/v1/messages", headers=HEADERS)),
-        (404, "nothing at this path", httpx2.Request("POST", "http://x/v1/complete", headers=HEADERS)),
-        (401, "a key is needed", httpx2.Request("POST", "http://x/v1/messages", json=HELLO)),
-        (
-            400,
-            "anthropic-version",
-            httpx2.Request("POST", "http://x/v1/messages", json=HELLO, headers={"x-api-key": "k"}),
-        ),
-        (400, "not JSON", httpx2.Request("POST", "http://x/v1/messages", content=b"{", headers=HEADERS)),
-        (400, "not an object", httpx2.Request("POST", "http://x/v1/messages", json=[], headers=HEADERS)),
-    ],
-)
-def test_a_request_that_is_none_gets_the_apis_error(status, says, request_):
-    """Path, key, version header and body are asked for as the API asks for them."""
-    response = StandIn().handle_request(request_)
-
-    assert status == response.status_code
-    assert says in response.json()["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("update", "says"),
-    [
-        ({"model": None}, "model: Field required"),
-        ({"max_tokens": 0}, "max_tokens"),
-        ({"max_tokens": True}, "max_tokens"),
-        ({"temperature": 0.5}, "temperature: Extra inputs are not permitted"),
-        ({"messages": []}, "at least one message"),
-        ({"messages": [{"role": "assistant", "content": "hi"}]}, "roles must alternate"),
-        (
-            {"messages": [HELLO["messages"][0], CALL, {"role": "user", "content": "go on"}]},
-            "must have its `tool_result`",
-        ),
-        ({"messages": [HELLO["messages"][0], CALL, RESULT]}, "must have its `tool_result`"),
-        ({"tools": [{"name": "a"}, {"name": "a"}]}, "Tool names must be unique"),
-    ],
-)
-def test_a_malformed_conversation_gets_the_apis_error(update, says):
-    """What the API would refuse is refused, so that a mistake of ours shows offline."""
-    request = httpx2.Request("POST", "http://x/v1/messages", json=HELLO | update, headers=HEADERS)
-
-    response = StandIn().handle_request(request)
-
-    assert (400, "invalid_request_error") == (response.status_code, response.json()["error"]["type"])
-    assert says in response.json()["error"]["message"]
-
-
-def test_a_turn_that_is_longer_than_allowed_is_cut_off():
-    """`max_tokens` is kept to: the text ends there, tool calls are gone, the stop reason says so."""
-    mind = StandIn(mind=lambda _: [{"type": "text", "text": "x" * 500}, CALL["content"][0]])
-    request = httpx2.Request("POST", "http://x/v1/messages", json=HELLO | {"max_tokens": 10}, headers=HEADERS)
-
-    reply = json.loads(mind.handle_request(request).read())
-
-    expected = ("max_tokens", [{"type": "text", "text": "x" * 40}], 10)
-    assert expected == (reply["stop_reason"], reply["content"], reply["usage"]["output_tokens"])
+    assert first == asked(case, StandIn()).investigation

@@ -12,7 +12,7 @@ from orders_monitor.adapters.stand_in.wire import Json
 Mind = Callable[[Json], list[Json]]
 
 STORM_CALLS = 20
-BLOAT_CHARACTERS = 6_000
+BLOAT_CHARACTERS_PER_TOKEN = 3  # of those that it may give; the call itself needs the rest
 REFUSED_MAX = 3
 # One question in other words: each has the same answer, and the parser reads each as the same question.
 REWORDED = (
@@ -49,6 +49,8 @@ def bloater(body: Json) -> list[Json]:
         ("expectation_outcomes", {"failed_only": False}),
         ("contract_diff", {}),
         ("signals", {}),
+        ("metric_history", {"metric": "rows"}),
+        ("metric_history", {"metric": "duplicate_rows"}),
     ]
     if "sql" in tools:
         sql = text_argument(tools["sql"])
@@ -57,7 +59,8 @@ def bloater(body: Json) -> list[Json]:
     if turn >= len(questions):
         return diagnosis.next_turn(body)
     aloud = f"Let me look at all of it once more ({turn}). "
-    return ask([questions[turn]], body, aloud=aloud * (BLOAT_CHARACTERS // len(aloud)))
+    room = body["max_tokens"] * BLOAT_CHARACTERS_PER_TOKEN
+    return ask([questions[turn]], body, aloud=aloud * (room // len(aloud)))
 
 
 def liar(body: Json) -> list[Json]:
