@@ -223,10 +223,18 @@ def _bounded(tree: exp.Query, *, rows_max: int) -> exp.Query:
             raise Refusal(mistake("LIMIT takes a whole number"))
         wanted = min(rows_max, int(number.name))
     bounded = tree.copy()
-    if bounded.args.get("order") is None:
+    if bounded.args.get("order") is None and not _is_scan(bounded):
         bounded.set("order", exp.Order(expressions=[exp.Ordered(this=exp.Var(this="ALL"))]))
     bounded.set("limit", exp.Limit(expression=exp.Literal.number(wanted)))
     return bounded
+
+
+def _is_scan(tree: exp.Query) -> bool:
+    """Whether the rows come as they lie in one file: that order is the file's, and sorting wide rows is dear."""
+    scanned = tree.args.get("from_")
+    parts = ("with_", "joins", "group", "distinct", "having", "qualify", "windows")
+    plain = isinstance(tree, exp.Select) and not any(tree.args.get(part) for part in parts)
+    return plain and scanned is not None and scanned.this.name.lower() == "landed"
 
 
 def _has_more(tree: exp.Subquery) -> bool:
