@@ -1,8 +1,10 @@
 """Hand-written fakes, typed by the protocols that they stand for."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from orders_monitor.agent.model import Reply, Request
+from orders_monitor.agent.record import Attributes
 from orders_monitor.core.budget import (
     Fit,
     Key,
@@ -100,3 +102,14 @@ class ListRecorder:
 
     def flush(self) -> None:
         self.flushed.append(len(self.events))
+
+
+class ListTracer:
+    """A Tracer that keeps the names and attributes of the spans, in the order in which they were opened."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, Attributes]] = []
+
+    def span(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:
+        self.spans.append((name, attributes))
+        return nullcontext()

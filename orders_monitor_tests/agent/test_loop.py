@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -7,14 +8,31 @@ import pytest
 
 from orders_monitor.agent import loop
 from orders_monitor.agent.loop import STEPS
-from orders_monitor.agent.model import AssistantTurn, Reply, StopReason, ToolCall, ToolResult, ToolResults
+from orders_monitor.agent.model import (
+    AssistantTurn,
+    Reply,
+    StopReason,
+    ToolCall,
+    ToolResult,
+    ToolResults,
+    digest_of_request,
+)
+from orders_monitor.agent.prompts import last_word_text
 from orders_monitor.core.drift import ColumnRenamed
-from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable, ReleaseInvalid, StoreUnavailable
-from orders_monitor.core.investigation import Finding, Investigation, Spend
+from orders_monitor.core.errors import (
+    BreakerOpen,
+    BudgetExhausted,
+    ModelUnavailable,
+    ReleaseInvalid,
+    StoreUnavailable,
+)
+from orders_monitor.core.investigation import Alert, Finding, Investigation, Question, Spend
 from orders_monitor.core.plan import PublishAsIs, RenameColumn
+from orders_monitor.core.profile import ColumnProfile
+from orders_monitor.core.record import Ended
 from orders_monitor.core.release import ToolLimit
 from orders_monitor_tests.cases import briefing, release
-from orders_monitor_tests.fakes import ListRecorder, ScriptedModel
+from orders_monitor_tests.fakes import ListRecorder, ListTracer, ScriptedModel
 
 RENAMED = briefing(changes=(ColumnRenamed(column="amount", now="total", score=0.97),))
 ANSWER = {
@@ -26,9 +44,11 @@ ANSWER = {
 }
 
 
-def investigate(case, *, model, release):
-    """The loop, with nobody reading the record."""
-    return loop.investigate(case, model=model, release=release, workbench=None, recorder=ListRecorder())
+def investigate(case, *, model, release, recorder=None, **more):
+    """The loop without rows, and with nobody reading the record unless somebody does."""
+    return loop.investigate(
+        case, model=model, release=release, workbench=None, recorder=recorder or ListRecorder(), **more
+    )
 
 
 def says(text: str, stop: StopReason = "end_turn") -> Reply:
@@ -41,6 +61,11 @@ def asks(*calls: ToolCall, stop: StopReason = "tool_use") -> Reply:
 
 def signals(call_id: str = "1") -> ToolCall:
     return ToolCall(call_id, "signals", {})
+
+
+def profiled(name):
+    """A landed column of that name."""
+    return ColumnProfile(name=name, type="string", nulls=0, distinct=len(name))
 
 
 def results(model: ScriptedModel, turn: int) -> tuple[ToolResult, ...]:
@@ -58,8 +83,11 @@ def test_every_stop_reason_of_the_sdk_has_a_step():
 
 def test_an_answer_ends_the_investigation_with_what_it_proposes():
     """Findings, proposed actions, the questions that were asked and the spend are in one value."""
-    model = ScriptedModel(asks(signals()), says(json.dumps(ANSWER)))
+    model, recorder = ScriptedModel(asks(signals()), says(json.dumps(ANSWER))), ListRecorder()
 
+    investigation = investigate(RENAMED, model=model, release=release(), recorder=recorder)
+
+    digest = hashlib.sha256(results(model, 1)[0].text.encode()).hexdigest()
     expected = Investigation(
         landed_digest="d" * 64,
         ending="answered",
@@ -72,9 +100,35 @@ def test_an_answer_ends_the_investigation_with_what_it_proposes():
             PublishAsIs(evidence=()),
         ),
         tool_calls=("signals({})",),
+        questions=(Question(evidence=signals().evidence, tool="signals", arguments="{}", answer_digest=digest),),
         spend=Spend(budget_tokens=0, budget_micro_usd=0, calls=2),
     )
-    assert expected == investigate(RENAMED, model=model, release=release())
+    assert expected == investigation
+    assert model.closed
+
+
+def test_everything_that_happens_is_written_down_once_a_step():
+    """The record holds each request by its digest, each turn as it came, each answer, and the end; a flush a step."""
+    model, recorder = ScriptedModel(asks(signals()), says(json.dumps(ANSWER))), ListRecorder()
+
+    investigate(RENAMED, model=model, release=release(), recorder=recorder)
+
+    assert ["asked", "answered", "tool", "asked", "answered", "ended"] == [e.kind for e in recorder.events]
+    assert [3, 6] == recorder.flushed
+    asked = [event.digest for event in recorder.events if event.kind == "asked"]
+    assert [digest_of_request(request) for request in model.requests] == asked
+    assert [results(model, 1)[0].text] == [event.answer for event in recorder.events if event.kind == "tool"]
+
+
+def test_steps_and_tools_are_spans():
+    """Each step is a span around its tools' spans; neither says a value."""
+    tracer = ListTracer()
+
+    investigate(RENAMED, model=ScriptedModel(asks(signals()), says("no")), release=release(), tracer=tracer)
+
+    assert [("agent.step", {"step": 1}), ("agent.tool signals", {"step": 1}), ("agent.step", {"step": 2})] == (
+        tracer.spans
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,6 +140,9 @@ def test_an_answer_ends_the_investigation_with_what_it_proposes():
             "budget of run r: wanted 9,000 tokens, 1,200 remain",
         ),
         (ModelUnavailable(model="m", why="HTTP 529: overloaded"), "unavailable", "model m: HTTP 529: overloaded"),
+        (ModelUnavailable(model="m", why="x", reason="impostor"), "impostor", "model m: x"),
+        (ModelUnavailable(model="m", why="x", reason="overbilled"), "overbilled", "model m: x"),
+        (BreakerOpen(zone="model", table="t", until_ms=0, why="529"), "breaker_open", "is open (529)"),
         (says("half an ans", "max_tokens"), "truncated", "the model's turn was cut off (max_tokens)"),
         (says("", "model_context_window_exceeded"), "truncated", "(model_context_window_exceeded)"),
         (says("no", "refusal"), "refused", "the model refused to answer"),
@@ -120,12 +177,32 @@ def test_a_question_asked_again_is_answered_with_a_note_and_a_third_time_ends_it
 
     investigation = investigate(RENAMED, model=model, release=release())
 
-    assert ("steps_exhausted", "signals was asked the same question 3 times") == (
+    why = "signals was asked the same question 3 times"
+    assert ("retrieval_thrash", why, (Alert(mode="retrieval_thrash", why=why),)) == (
         investigation.ending,
         investigation.why,
+        investigation.alerts,
     )
     assert 3 == len(model.requests)
     assert [False, True] == ["you asked this before" in results(model, turn)[0].text for turn in (1, 2)]
+
+
+def test_answers_are_asked_of_the_cache_once():
+    """What another process found out about the same case is not worked out again; the record says so."""
+    kept, recorder = {}, ListRecorder()
+
+    class Shelf:
+        def once(self, key, make):
+            known = key in kept
+            kept[key] = kept.get(key) or make()
+            return kept[key], known
+
+    for _ in range(2):
+        model = ScriptedModel(asks(signals()), says(json.dumps(ANSWER)))
+        investigate(RENAMED, model=model, release=release(), recorder=recorder, cache=Shelf())
+
+    assert [False, True] == [event.cached for event in recorder.events if event.kind == "tool"]
+    assert 1 == len(kept)
 
 
 def test_parallel_calls_cannot_pass_a_ceiling_together():
@@ -142,33 +219,108 @@ def test_parallel_calls_cannot_pass_a_ceiling_together():
 
 
 def test_a_storm_of_calls_ends_it_before_any_of_them_runs():
-    """More calls than a run may have end the conversation at once, in whatever turns they came."""
-    storm = [ToolCall(str(n), "metric_history", {"metric": f"null_share:c{n}"}) for n in range(17)]
-    model = ScriptedModel(asks(*storm))
+    """More calls than a turn may have end the conversation at once; each of them is in the record as not run."""
+    storm = [ToolCall(str(n), "metric_history", {"metric": f"null_share:c{n}"}) for n in range(7)]
+    model, recorder = ScriptedModel(asks(*storm)), ListRecorder()
 
-    investigation = investigate(RENAMED, model=model, release=release())
+    investigation = investigate(RENAMED, model=model, release=release(), recorder=recorder)
 
-    assert "steps_exhausted" == investigation.ending
-    assert "17 tool calls were asked for, 16 are allowed in a run" == investigation.why
-    assert 1 == len(model.requests)
+    assert ("tool_storm", "7 calls in one turn, 6 are allowed") == (investigation.ending, investigation.why)
+    assert ["asked", "answered", *["denied"] * 7, "alert", "ended"] == [event.kind for event in recorder.events]
 
 
 def test_a_refused_tool_call_is_the_models_to_read():
-    """A tool that does not exist is refused to the model, which may still answer."""
-    model = ScriptedModel(asks(ToolCall("1", "publish", {"now": True})), says(json.dumps(ANSWER)))
+    """A call that makes no sense is refused to the model, which may still answer."""
+    model = ScriptedModel(asks(ToolCall("1", "signals", {"now": True})), says(json.dumps(ANSWER)))
 
     investigation = investigate(RENAMED, model=model, release=release())
 
     assert "answered" == investigation.ending
-    assert (ToolResult("1", '{"refused":"there is no such tool"}', refused=True),) == results(model, 1)
+    expected = ToolResult("1", '{"refused":"now: Extra inputs are not permitted"}', refused=True)
+    assert (expected,) == results(model, 1)
+
+
+def test_a_call_that_is_nobodys_to_make_ends_it_before_its_neighbours_run():
+    """A tool outside of the release ends the conversation; the honest call beside it does not run either."""
+    model, recorder = ScriptedModel(asks(signals(), ToolCall("2", "publish", {}))), ListRecorder()
+
+    investigation = investigate(RENAMED, model=model, release=release(), recorder=recorder)
+
+    assert ("guardrail_bypass", ()) == (investigation.ending, investigation.questions)
+    assert "it called 'publish': approvals, budgets and publishing are not its business" == investigation.why
+    assert ["asked", "answered", "denied", "denied", "alert", "ended"] == [event.kind for event in recorder.events]
+
+
+def gone(request):
+    """What a model says that has no budget left but for the last word."""
+    if request.last_word is None and len(request.messages) > 1:
+        raise BudgetExhausted(scope="run r", wanted=9_000, remaining=1_200, unit="tokens")
+    return says(json.dumps(ANSWER)) if request.last_word else asks(signals())
+
+
+def test_a_budget_that_ends_in_between_buys_one_last_word():
+    """With something known, the last request asks for the answer and forbids tools; the ending says that it was cut."""
+    model, recorder = ScriptedModel(gone), ListRecorder()
+
+    investigation = investigate(RENAMED, model=model, release=release(), recorder=recorder)
+
+    assert ("finalised", 1, 2) == (investigation.ending, len(investigation.findings), len(investigation.proposed))
+    assert investigation.why.startswith("budget of run r: wanted 9,000 tokens, 1,200 remain; its last word: ")
+    assert [None, None, last_word_text(release())] == [request.last_word for request in model.requests]
+    asked = [(event.step, event.last_word) for event in recorder.events if event.kind == "asked"]
+    assert [(1, False), (2, False), (3, True)] == asked
+
+
+def test_steps_that_end_buy_one_last_word_too():
+    """The conversation has at most one reply more than the release has steps."""
+    names = iter("abcdefgh")
+    columns = (profiled("a"), profiled("b"))
+    case = briefing(changes=(ColumnRenamed(column="amount", now="total", score=0.97),), columns=columns)
+
+    def wanders(request):
+        if request.last_word:
+            return says(json.dumps(ANSWER))
+        return asks(ToolCall("1", "profile", {"columns": [next(names)]}))
+
+    guarded = release().guardrails.model_copy(update={"steps_max": 2})
+    model = ScriptedModel(wanders)
+    investigation = investigate(case, model=model, release=release().model_copy(update={"guardrails": guarded}))
+
+    assert ("finalised", 3) == (investigation.ending, len(model.requests))
+    assert investigation.why.startswith("no answer after 2 steps; its last word: ")
+
+
+@pytest.mark.parametrize(
+    ("last", "ending", "why"),
+    [
+        (asks(signals("9")), "budget_exhausted", "the model asked for tools where it may have none"),
+        (says("well"), "budget_exhausted", "the answer is not in the asked form"),
+        (says("", "max_tokens"), "budget_exhausted", "cut off"),
+        (says("", "pause_turn"), "budget_exhausted", "paused"),
+        (BudgetExhausted(scope="r", wanted=2, remaining=1, unit="tokens"), "budget_exhausted", "wanted 2 tokens"),
+        (ModelUnavailable(model="m", why="another", reason="impostor"), "impostor", "another"),
+    ],
+)
+def test_a_last_word_that_is_none_leaves_the_cause_as_the_ending(last, ending, why):
+    """Nothing is proposed then; a model that is not itself is told as that."""
+    budget = BudgetExhausted(scope="run r", wanted=9_000, remaining=1_200, unit="tokens")
+    model = ScriptedModel(asks(signals()), budget, last)
+
+    investigation = investigate(RENAMED, model=model, release=release())
+
+    assert (ending, (), 3) == (investigation.ending, investigation.proposed, len(model.requests))
+    assert why in investigation.why
 
 
 def test_our_own_errors_are_not_the_models_to_read():
     """A store that fails ends the run red; it is no ending of an investigation."""
-    model = ScriptedModel(StoreUnavailable(store="journal", why="disk full"))
+    model, recorder = ScriptedModel(StoreUnavailable(store="journal", why="disk full")), ListRecorder()
 
     with pytest.raises(StoreUnavailable, match="disk full"):
-        investigate(RENAMED, model=model, release=release())
+        investigate(RENAMED, model=model, release=release(), recorder=recorder)
+
+    ended = Ended(step=1, ending="broken", why="an error of ours ended it: StoreUnavailable")
+    assert (ended, True) == (recorder.events[-1], model.closed)
 
 
 @pytest.mark.parametrize(
