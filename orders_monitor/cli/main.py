@@ -8,7 +8,7 @@ import click
 
 from orders_monitor.cli.breaker import breaker
 from orders_monitor.cli.money import budget, cost
-from orders_monitor.cli.record import trace
+from orders_monitor.cli.record import replay, trace
 from orders_monitor.cli.review import review
 from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
 from orders_monitor.cli.stand_in import stand_in
@@ -101,7 +101,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, breaker, stand_in, trace, budget, cost):
+for group in (review, breaker, stand_in, trace, budget, cost, replay):
     commands.add_command(group)
 
 

@@ -1,10 +1,11 @@
-"""`orders-monitor trace`: read what a run left behind, and find out whether it is what was written."""
+"""`orders-monitor trace` and `replay`: what a run left behind, whether it is what was written, and the plan again."""
 
 import json
 
 import click
 
 from orders_monitor.cli.shared import Broken, Refused, table_of
+from orders_monitor.pipeline import replay as replaying
 from orders_monitor.pipeline import story
 from orders_monitor.pipeline.resources import Desk, open_desk
 from orders_monitor.pipeline.sentences import visible
@@ -57,6 +58,22 @@ def verify_command(context: click.Context, run: str | None, every: bool) -> None
 def _also_gone(desk: Desk, name: str) -> str:
     """The run that is meant, also one of which no event is left while somebody remembers it."""
     return name if desk.journal.verify(name) is not None else run_named(desk, name)
+
+
+@click.command("replay")
+@click.argument("run")
+@click.pass_context
+def replay(context: click.Context, run: str) -> None:
+    """Make the plan of RUN again from its record, without a model and without a network.
+
+    The model's turns come from the record; tools, evidence and plan are done anew on the same landed bytes. Exit code
+    1 where another plan comes out, or where the conversation leaves the record: the step and what differs are named.
+    """
+    with open_desk(table_of(context), run_id="cli") as desk:
+        run_id = run_named(desk, run)
+        again = replaying.replay(desk, run_id)
+    said = f"{again.steps} requests from the record" if again.steps else "without a conversation"
+    click.echo(f"run {run_id}: the same plan {again.digest} ({said})")
 
 
 def run_named(desk: Desk, name: str) -> str:

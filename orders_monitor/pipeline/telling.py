@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.core.candidate import Candidate, Validation
+from orders_monitor.core.claims import Claims
 from orders_monitor.core.expectation import Asked as ExpectationsAsked
+from orders_monitor.core.failure_modes import MEANINGS
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
@@ -40,6 +42,7 @@ SAID_CHARACTERS_MAX = 1_000
 ANSWER_CHARACTERS_MAX = 160
 LISTED_MAX = 12
 ATTEMPTS = "paid"
+NOTHING_TO_DO = ("not_called", "answered")
 
 
 def tell(event: Event) -> list[Said]:
@@ -156,6 +159,10 @@ def _investigation(body: Mapping[str, Any]) -> Iterator[Said]:
     found = Investigation.model_validate(body)
     spend = found.spend
     yield "verdict", f"{found.ending}: {found.why} ({found.model}, release {found.release})"
+    for alert in found.alerts:
+        yield "ALERT", f"{alert.mode}: {alert.why}"
+    if found.ending not in NOTHING_TO_DO:
+        yield "do", MEANINGS[found.ending].to_do
     for finding in found.findings:
         yield "finds", f"{finding.claim} [{', '.join(finding.evidence)}]"
     for action in found.proposed:
@@ -163,6 +170,15 @@ def _investigation(body: Mapping[str, Any]) -> Iterator[Said]:
     held = f"; still held: {sentences.of_amount(spend.reserved_tokens, spend.reserved_micro_usd)}"
     still = held if spend.reserved_tokens or spend.reserved_micro_usd else ""
     yield "spent", f"{sentences.of_spend(spend)}, in {spend.calls} calls{still}"
+
+
+def _claims(body: Mapping[str, Any]) -> Iterator[Said]:
+    """What holds of the claims; what does not is an event of its own."""
+    claims = Claims.model_validate(body)
+    for claim in claims.kept:
+        yield "holds", f"{claim.text} [{', '.join(claim.evidence)}]"
+    for doubt in claims.doubts:
+        yield "doubt", doubt
 
 
 def _plan(body: Mapping[str, Any]) -> Iterator[Said]:
@@ -206,6 +222,7 @@ _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "investigation": _investigation,
     "plan": _plan,
     "asked": _asked,
+    "claims": _claims,
     "candidate": _candidate,
     "validation": _validation,
     "published_profile": _published_profile,

@@ -24,9 +24,12 @@ def case_of(connection: sa.Connection, *, table: str, partition: str, environmen
     return found[0] if found else Case(table=table, partition=partition, environment=environment)
 
 
-def cases_of(connection: sa.Connection, *, table: str, environment: str) -> tuple[Case, ...]:
-    """The cases of every partition of which anything is known, in the order of their partitions."""
-    return _cases(connection, table=table, partition=None, environment=environment)
+def cases_of(connection: sa.Connection, *, table: str, environment: str, until: int | None = None) -> tuple[Case, ...]:
+    """The cases of every partition of which anything is known, in the order of their partitions.
+
+    `until` is the id of the last event that is known: they are as they were when it was recorded.
+    """
+    return _cases(connection, table=table, partition=None, environment=environment, until=until)
 
 
 def decision_of(row: Any) -> Decision:
@@ -43,7 +46,9 @@ def decision_of(row: Any) -> Decision:
     )
 
 
-def publications_of(connection: sa.Connection, *, table: str, partition: str | None) -> list[Publication]:
+def publications_of(
+    connection: sa.Connection, *, table: str, partition: str | None, until: int | None = None
+) -> list[Publication]:
     """The claims of a partition (or of all), each folded with how it ended, in the order of their numbers."""
     claims, outcomes = tables.publications, tables.outcomes
     ended = (
@@ -51,20 +56,26 @@ def publications_of(connection: sa.Connection, *, table: str, partition: str | N
         & (outcomes.c.partition_key == claims.c.partition_key)
         & (outcomes.c.number == claims.c.number)
     )
-    query = sa.select(claims, outcomes.c.outcome, outcomes.c.delta_version).outerjoin(outcomes, ended)
+    known = sa.and_(ended, *_recorded(outcomes, until))
+    query = sa.select(claims, outcomes.c.outcome, outcomes.c.delta_version).select_from(
+        claims.outerjoin(outcomes, known)
+    )
+    query = query.where(*_recorded(claims, until))
     rows = connection.execute(_of(query, claims, table, partition).order_by(claims.c.partition_key, claims.c.number))
     return [_publication_of(row) for row in rows]
 
 
-def _cases(connection: sa.Connection, *, table: str, partition: str | None, environment: str) -> tuple[Case, ...]:
+def _cases(
+    connection: sa.Connection, *, table: str, partition: str | None, environment: str, until: int | None = None
+) -> tuple[Case, ...]:
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
-    for event in _newest_parts(connection, table, partition):
+    for event in _newest_parts(connection, table, partition, until):
         parts[event.partition][event.kind] = _PARTS[event.kind].model_validate(event.body)
     decisions: dict[str, list[Decision]] = defaultdict(list)
-    for decision in _decisions(connection, table, partition):
+    for decision in _decisions(connection, table, partition, until):
         decisions[decision.partition].append(decision)
     publications: dict[str, list[Publication]] = defaultdict(list)
-    for publication in publications_of(connection, table=table, partition=partition):
+    for publication in publications_of(connection, table=table, partition=partition, until=until):
         publications[publication.partition].append(publication)
     return tuple(
         Case(
@@ -79,17 +90,28 @@ def _cases(connection: sa.Connection, *, table: str, partition: str | None, envi
     )
 
 
-def _newest_parts(connection: sa.Connection, table: str, partition: str | None) -> list[Event]:
+def _newest_parts(connection: sa.Connection, table: str, partition: str | None, until: int | None) -> list[Event]:
     events = tables.events
     newest = sa.select(sa.func.max(events.c.id)).where(events.c.kind.in_(_PARTS))
+    newest = newest if until is None else newest.where(events.c.id <= until)
     newest = _of(newest, events, table, partition).group_by(events.c.partition_key, events.c.kind)
     return [event_of(row) for row in connection.execute(sa.select(events).where(events.c.id.in_(newest)))]
 
 
-def _decisions(connection: sa.Connection, table: str, partition: str | None) -> list[Decision]:
+def _decisions(connection: sa.Connection, table: str, partition: str | None, until: int | None) -> list[Decision]:
     decisions = tables.decisions
     query = _of(sa.select(decisions), decisions, table, partition).order_by(decisions.c.id)
+    query = query.where(*_recorded(decisions, until))
     return [decision_of(row) for row in connection.execute(query)]
+
+
+def _recorded(of: sa.TableClause, until: int | None) -> list[sa.ColumnElement[bool]]:
+    """Not later than the event: these rows have no place among the events, only a time, written in the same form."""
+    if until is None:
+        return []
+    events = tables.events
+    newest = sa.select(events.c.recorded_at).where(events.c.id <= until).order_by(events.c.id.desc()).limit(1)
+    return [of.c.recorded_at <= newest.scalar_subquery()]
 
 
 def _of(query: sa.Select[Any], of: sa.TableClause, table: str, partition: str | None) -> sa.Select[Any]:

@@ -56,7 +56,7 @@ class Journal:
         return CacheShelf(self._store)
 
     def as_of(self, event_id: int) -> "Journal":
-        """What `latest` and `history` said when that event was the newest one. To read; whoever opened it closes it."""
+        """What `latest`, `history` and `cases` said when that event was the newest. To read; its opener closes it."""
         return Journal(self._store, clock=self._clock, until=event_id)
 
     def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
@@ -120,7 +120,7 @@ class Journal:
     def cases(self, table: str, *, environment: str) -> tuple[Case, ...]:
         """The cases of all partitions of which anything is known, in order, in three queries."""
         with self._store.reading() as connection:
-            return cases_of(connection, table=table, environment=environment)
+            return cases_of(connection, table=table, environment=environment, until=self._until)
 
     def decide(
         self,
