@@ -73,9 +73,11 @@ class Till:
         size = _bytes(body)
         prompt_max = self._prompt_tokens_max(body, size)
         reservation = self._reserve(prompt_max, wanted=int(body["max_tokens"]))
-        body["max_tokens"] = reservation.tokens - prompt_max
+        affordable = reservation.tokens - prompt_max
         self._say(reservation, "no answer")
-        response = call_next(request.copy(body=body))  # a timeout raises here: the reservation stays
+        if affordable != body["max_tokens"]:  # a copy is a deep one: as expensive as the rest of the step
+            request = request.copy(body=body | {"max_tokens": affordable})
+        response = call_next(request)  # a timeout raises here: the reservation stays
         if response.status_code in _OUTCOME_UNKNOWN:
             self._say(reservation, f"HTTP {response.status_code}: what it used is not known")
         elif response.status_code >= 400:  # noqa: PLR2004  # where HTTP's errors begin
