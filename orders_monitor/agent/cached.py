@@ -1,9 +1,9 @@
-"""A model whose answers are kept, and the names under which questions and tools' answers are kept."""
+"""A model whose answers are kept: the same words to the same model under the same release are sent once."""
 
 import json
 
 from orders_monitor.agent import prompts
-from orders_monitor.agent.model import AssistantTurn, Digests, Model, Reply, Request, ToolCall, reply_of
+from orders_monitor.agent.model import AssistantTurn, Digests, Model, Reply, Request, reply_of
 from orders_monitor.agent.record import Cache
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import Attempt
@@ -14,11 +14,6 @@ from orders_monitor.core.value import canonical_json, digest_of
 def question_key(request_digest: str, *, release: Release, model: str) -> str:
     """The name of a question to a model: the same words, to the same model, under the same release."""
     return f"model {digest_of([request_digest, release.digest, model])}"
-
-
-def tool_key(call: ToolCall, *, landed_digest: str, release: Release) -> str:
-    """The name of a tool's answer: the same call on the same bytes under the same release."""
-    return f"tool {landed_digest} {release.digest} {call.sentence}"
 
 
 def lease_s_of(release: Release) -> float:
