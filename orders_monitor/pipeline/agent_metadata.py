@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from orders_monitor.core.investigation import Ending, Investigation, Spend
+from orders_monitor.core.failure_modes import FAILURE_MODES, MEANINGS
+from orders_monitor.core.investigation import Alert, Ending, Investigation, Spend
 from orders_monitor.pipeline import keys, metadata, sentences, tables
 from orders_monitor.pipeline.metadata import Metadata
 from orders_monitor.pipeline.sentences import plain
@@ -20,7 +21,8 @@ def of_investigation(found: Investigation, *, breaker: str) -> Metadata:
         metadata.RELEASE: dg.MetadataValue.text(found.release),
         metadata.BREAKER: dg.MetadataValue.text(breaker),
         metadata.FINDINGS: dg.MetadataValue.md("\n".join(claims) or "no findings"),
-        metadata.ALERTS: tables.records([{"mode": a.mode, "seen": plain(a.why)} for a in found.alerts]),
+        metadata.MEANING: dg.MetadataValue.text(_meaning(found.ending)),
+        metadata.ALERTS: tables.records([_alert(alert) for alert in found.alerts]),
         metadata.TOOL_CALLS: dg.MetadataValue.int(len(found.tool_calls)),
         **of_spend(found.spend),
     }
@@ -66,6 +68,20 @@ def budget_check(found: Investigation) -> dg.AssetCheckResult:
         description=why,
         metadata=of_spend(spend),
     )
+
+
+def _alert(alert: Alert) -> dict[str, str]:
+    """A failure mode that was seen, with what it may have cost, what to do, and whose it is."""
+    mode = FAILURE_MODES.get(alert.mode)
+    known = {"impact": "", "recovery": "", "owner": ""} if mode is None else mode.model_dump()
+    row = {"mode": alert.mode, "seen": plain(alert.why)}
+    return {**row, **{name: str(known[name]) for name in ("impact", "recovery", "owner")}}
+
+
+def _meaning(ending: Ending) -> str:
+    """What the ending means for the person who finds it in the morning."""
+    meaning = MEANINGS[ending]
+    return f"{meaning.what}; {meaning.to_do}"
 
 
 def _amounts(spend: Spend) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from orders_monitor.core.failure_modes import FAILURE_MODES
 from orders_monitor.core.investigation import Alert, Finding, Investigation, Spend
 from orders_monitor.pipeline import agent_metadata, metadata, sentences
 
@@ -123,3 +124,14 @@ def test_the_check_is_amber_where_the_budget_ended_it(changes, passed, said):
 def test_money_is_dollars(micro_usd, said):
     """Micro-dollars are shown to the hundredth of a cent."""
     assert said == sentences.of_money(micro_usd)
+
+
+def test_an_alert_says_what_it_costs_and_what_to_do():
+    """A failure mode that was seen is a row with its impact, its recovery and its owner; the ending has a meaning."""
+    storm = FAILURE_MODES["tool_storm"]
+    found = asked(ending="tool_storm", alerts=(Alert(mode="tool_storm", why="40 | calls"),))
+    shown = agent_metadata.of_investigation(found, breaker="closed")
+    row = {"mode": "tool_storm", "seen": "40 \\| calls", "impact": storm.impact, "recovery": storm.recovery}
+
+    assert [{**row, "owner": storm.owner}] == [record.data for record in shown["alerts"].records]
+    assert str(shown["meaning"].value).endswith(f"; {storm.recovery}")
