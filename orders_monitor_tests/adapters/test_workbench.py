@@ -224,7 +224,8 @@ def test_a_room_that_nobody_asks_costs_nothing(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from orders_monitor.adapters.workbench.workbench import open_workbench\n"
-        "with open_workbench(Path('absent'), history={}, contract=None, text_columns=(), limits=None, catches=None): pass\n"
+        "nothing = {'contract': None, 'text_columns': (), 'limits': None, 'catches': None}\n"
+        "with open_workbench(Path('absent'), history={}, **nothing): pass\n"
         "print(sorted({'sqlglot', 'duckdb'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -28,29 +28,41 @@ def refusal(connection: duckdb.DuckDBPyConnection, sql: str, *, tables: frozense
         return _OUTSIDE if tree.get("error_type") == "not implemented" else _UNREADABLE
     if len(tree["statements"]) != 1:
         return _OUTSIDE
-    nodes = list(_nodes(tree["statements"][0]["node"]))
-    named = tables | {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
-    return None if all(_is_ours(node, named) for node in nodes) else _OUTSIDE
+    root = tree["statements"][0]["node"]
+    named = tables
+    for entry in root.pop("cte_map")["map"]:  # each may read what was named before it
+        if not _are_ours(entry["value"], named):
+            return _OUTSIDE
+        named |= {entry["key"].lower()}
+    return None if _are_ours(root, named) else _OUTSIDE
+
+
+def _are_ours(tree: dict[str, Any], named: frozenset[str]) -> bool:
+    return all(_is_ours(node, named) for node in _nodes(tree))
 
 
 def _is_ours(node: dict[str, Any], named: frozenset[str]) -> bool:
-    if "function_name" in node and node.get("class") in _CALLS:
-        plain = not node.get("schema") and not node.get("catalog")
-        return plain and node["function_name"].lower() in vocabulary.ENGINE_FUNCTIONS
-    if "from_table" in node and node["from_table"]["type"] not in vocabulary.ENGINE_TABLES:
+    kind, word = node.get("type"), node.get("class")
+    if node.get("sample") or node.get("at_clause") or node.get("cte_map", {}).get("map"):
         return False
-    if node.get("type") == "JOIN" and "left" in node:
-        return all(node[side]["type"] in vocabulary.ENGINE_TABLES for side in ("left", "right"))
-    if node.get("type") == "BASE_TABLE":
+    if isinstance(kind, str) and kind.endswith("_NODE"):
+        return kind in vocabulary.ENGINE_QUERIES
+    if word is not None:
+        return word in vocabulary.ENGINE_EXPRESSIONS and _is_our_call(node)
+    if kind == "BASE_TABLE":
         plain = not node["schema_name"] and not node["catalog_name"]
         return plain and node["table_name"].lower() in named
-    return node.get("type") not in _NEVER
+    # A table has an alias and no class; every other object is a part of something that was judged.
+    return "alias" not in node or kind in vocabulary.ENGINE_TABLES
 
 
-_NEVER = frozenset(
-    {"TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "COLUMN_DATA", "DELIM_GET", "BOUND_TABLE_REF",
-     "RECURSIVE_CTE_NODE", "LAMBDA", "VALUE_PARAMETER", "PARAMETER", "POSITIONAL_REFERENCE"}
-)  # fmt: skip
+def _is_our_call(node: dict[str, Any]) -> bool:
+    if node["class"] == "STAR":
+        return not node.get("expr")  # COLUMNS('...'); ORDER BY ALL is a star with nothing in it
+    if node["class"] not in _CALLS:
+        return True
+    plain = not node.get("schema") and not node.get("catalog")
+    return plain and str(node["function_name"]).lower() in vocabulary.ENGINE_FUNCTIONS
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:

@@ -46,7 +46,12 @@ stddev_samp strftime strpos substr substring suffix sum to_days to_hours to_minu
 to_years trim trunc upper var_pop var_samp variance week weekday xor year ** ^
 """
 ENGINE_FUNCTIONS = frozenset(_ENGINE_FUNCTIONS.split())
+ENGINE_QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE"})
 ENGINE_TABLES = frozenset({"BASE_TABLE", "EMPTY", "JOIN", "SUBQUERY"})
+_EXPRESSIONS = (
+    "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION OPERATOR STAR SUBQUERY TYPE WINDOW"
+)
+ENGINE_EXPRESSIONS = frozenset(_EXPRESSIONS.split())
 
 # What is no word of ours, and would read or change something outside: an attempt, not a mistake.
 _REACHING = """
