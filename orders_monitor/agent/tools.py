@@ -4,6 +4,7 @@ What strangers wrote (names, values, messages, notes) is only ever inside of JSO
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from pydantic import ValidationError
 
@@ -66,12 +67,14 @@ TOOLS: Mapping[str, Tool] = {
 
 def specs(release: Release) -> tuple[ToolSpec, ...]:
     """The tools of that release, as the model is told of them. A tool nobody wrote is a KeyError: see `unknown`."""
-    return tuple(
-        ToolSpec(
-            limit.name, TOOLS[limit.name].description, strict_schema(TOOLS[limit.name].arguments.model_json_schema())
-        )
-        for limit in release.tools
-    )
+    return tuple(_spec(limit.name) for limit in release.tools)
+
+
+@cache
+def _spec(name: str) -> ToolSpec:
+    """Made once: a schema costs as much as a step of the conversation."""
+    tool = TOOLS[name]
+    return ToolSpec(name, tool.description, strict_schema(tool.arguments.model_json_schema()))
 
 
 def run(
