@@ -128,7 +128,9 @@ def as_json(desk: Desk, run_id: str) -> dict[str, object]:
         "run": run_id,
         "table": table,
         "partition": partition,
-        "events": [event.model_dump(mode="json", include={"seq", "kind", "recorded_at", "body"}) for event in events],
+        "events": [
+            event.model_dump(mode="json", include={"seq", "kind", "recorded_at", "body", "hash"}) for event in events
+        ],
         "decisions": [decision.model_dump(mode="json") for decision in decisions],
         "publications": [publication.model_dump(mode="json") for publication in publications],
         "broken": None if broken is None else {"event": broken.seq, "why": broken.why},
