@@ -8,7 +8,7 @@ from orders_monitor.adapters.stand_in.modes import MODES, VARIANTS
 from orders_monitor.adapters.stand_in.transport import StandIn
 from orders_monitor.core.drift import ColumnAdded
 from orders_monitor.settings import StandInMode
-from orders_monitor_tests.asked import asked, with_all_tools
+from orders_monitor_tests.asked import asked, room
 from orders_monitor_tests.cases import anomaly, briefing, failed
 
 CASE = briefing(
@@ -50,12 +50,19 @@ ENDS_OF_VARIANTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """The rows that can be asked about."""
+    with room(tmp_path_factory.mktemp("room")) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("mode", ENDS)
-def test_a_mode_ends_by_itself_in_its_own_way(mode):
+def test_a_mode_ends_by_itself_in_its_own_way(mode, bench):
     """In bounded steps, with its own ending and at most one alert; only who answers proposes anything."""
     ending, alerts, requests_max = ENDS[mode]
 
-    found = asked(CASE, StandIn(mode))
+    found = asked(CASE, StandIn(mode), workbench=bench)
 
     assert (ending, alerts) == (found.investigation.ending, found.alerts), found.investigation.why
     assert len(found.requests) <= requests_max
@@ -74,9 +81,9 @@ def test_a_variant_ends_by_itself(mode, variant):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_same_conversation_gets_the_same_replies(mode):
+def test_the_same_conversation_gets_the_same_replies(mode, bench):
     """No mode has a memory or a dice: everything follows from the requests."""
-    first, second = (asked(CASE, StandIn(mode)) for _ in range(2))
+    first, second = (asked(CASE, StandIn(mode), workbench=bench) for _ in range(2))
 
     assert (first.investigation, first.events, first.requests) == (second.investigation, second.events, second.requests)
 
@@ -86,11 +93,3 @@ def test_the_settings_know_every_mode_and_every_mode_and_variant_has_its_ending(
     assert list(get_args(StandInMode)) == list(MODES) == list(ENDS)
     assert {(mode, name) for mode, variants in VARIANTS.items() for name in variants} == set(ENDS_OF_VARIANTS)
     assert [] == [mode for mode in MODES.values() if not mode.sentence or mode.sentence.endswith(".")]
-
-
-def test_with_sql_the_looper_rewords_and_the_trespasser_reaches_out():
-    """Where rows can be asked about, one question in other words is the same question."""
-    ours = with_all_tools()
-
-    assert {"looper", "trespasser"} <= set(MODES)
-    assert "guardrail_bypass" == asked(CASE, StandIn("trespasser"), ours=ours).investigation.ending
