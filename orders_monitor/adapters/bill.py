@@ -52,7 +52,9 @@ def _is_deep(body: object) -> bool:
     level = [body]
     for _ in range(DEPTH_MAX):
         level = [part for each in level for part in _parts(each)]
-    return bool(level)
+        if not level:
+            return False
+    return True
 
 
 def _parts(body: object) -> Iterable[object]:

@@ -10,6 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+# Made once: `json.dumps` with options makes one for each call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 class Value(BaseModel):
     """A frozen value; unknown fields are refused, so that a misspelt one is never silently ignored."""
@@ -19,7 +22,7 @@ class Value(BaseModel):
 
 def canonical_json(body: Any) -> str:
     """The one JSON text of a JSON-able body: sorted keys, no spaces, no NaN."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(body)
 
 
 def digest_of(body: Any) -> str:
