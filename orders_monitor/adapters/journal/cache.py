@@ -9,7 +9,7 @@ import logging
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal.store import Direct, Store
+from orders_monitor.adapters.journal.store import Direct, Store, open_store
 from orders_monitor.agent.once import Held, Kept
 
 BYTES_MAX = 200_000_000
@@ -27,6 +27,13 @@ _TOO_OLD = "DELETE FROM cache WHERE kept_ms < :oldest_ms"
 _TOO_MUCH = """
     DELETE FROM cache WHERE before_bytes <
     (SELECT before_bytes + size_bytes FROM cache ORDER BY id DESC LIMIT 1) - :bytes_max"""
+
+
+def store_of_shelf(store: Store) -> Store:
+    """The same database. Of a SQLite file its own connections: what a power cut takes of a cache costs nobody money."""
+    if store.engine.dialect.name != "sqlite":
+        return store
+    return open_store(store.engine.url.render_as_string(hide_password=False), durability="normal")
 
 
 class CacheShelf:

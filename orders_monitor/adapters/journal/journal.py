@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orders_monitor.adapters.journal import breakers, chain, costs, decisions, events, ledger, publications
-from orders_monitor.adapters.journal.cache import CacheShelf
+from orders_monitor.adapters.journal.cache import CacheShelf, store_of_shelf
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.events import Event
@@ -29,6 +29,7 @@ class Journal:
 
     def __init__(self, store: Store, *, clock: Callable[[], datetime] = utc_now, until: int | None = None) -> None:
         self._store, self._clock, self._until = store, clock, until
+        self._shelf_store = store_of_shelf(store)
 
     @classmethod
     def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now, durability: Durability = "full") -> "Journal":
@@ -48,12 +49,13 @@ class Journal:
 
     def close(self) -> None:
         """Give the connections back."""
+        self._shelf_store.close()
         self._store.close()
 
     @property
     def shelf(self) -> CacheShelf:
         """What is asked once by all processes: the shared tier of `agent.once.Once`."""
-        return CacheShelf(self._store)
+        return CacheShelf(self._shelf_store)
 
     def as_of(self, event_id: int) -> "Journal":
         """What `latest`, `history` and `cases` said when that event was the newest. To read; its opener closes it."""
