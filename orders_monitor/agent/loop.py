@@ -16,7 +16,7 @@ from orders_monitor.agent.model import Message, Model, StopReason, UserText
 from orders_monitor.agent.record import UNTRACED, Cache, Recorder, Tracer
 from orders_monitor.agent.turns import Step, Turns
 from orders_monitor.agent.workbench import Workbench
-from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.core.errors import OrdersMonitorError
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.release import Release
 
@@ -55,7 +55,7 @@ def investigate(  # what one conversation needs, each by its name
             turns = Turns(model, minutes=minutes, tracer=tracer)
             end = _Conversation(first, turns=turns, calls=calls, release=release).hold()
         except BaseException as ours:
-            with suppress(StoreUnavailable):  # then the first error is the one to tell
+            with suppress(OrdersMonitorError):  # then the first error is the one to tell
                 minutes.end(End("broken", f"an error of ours ended it: {type(ours).__name__}"))
             raise
         minutes.end(end)
