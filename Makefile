@@ -2,10 +2,11 @@
 PYTHON ?= python3
 PORT ?= 3000
 BIN := .venv/bin
+BENCHMARKS := $(sort $(basename $(notdir $(wildcard orders_monitor_tests/benchmarks/*.py))))
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: run run-once setup test check slow real chaos lock clean
+.PHONY: run run-once setup test check slow bench real chaos lock clean
 
 run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
 	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
@@ -37,6 +38,11 @@ check: setup
 
 slow: setup  ## the same gates through more commands, databases and random cases
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -q -m slow
+
+bench: setup  ## ratios against a baseline in the same run; fails where a bar is missed (minutes)
+	@missed=; for each in $(BENCHMARKS); do echo "== $$each"; \
+		$(BIN)/python -m orders_monitor_tests.benchmarks.$$each || missed="$$missed $$each"; done; \
+		test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
 real: setup  ## every partition of a real data set: make real DATA=folder
 	@DATA="$(DATA)" $(BIN)/python -m pytest -q -m real

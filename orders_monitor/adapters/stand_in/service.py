@@ -1,4 +1,7 @@
-"""The Messages API as a function: a request's method, path, headers and bytes in, what goes over the wire out."""
+"""The Messages API as a function: a request's method, path, headers and bytes in, what goes over the wire out.
+
+The way of a request: `transport` or `server` -> `service` -> `checks` -> a mode's mind -> `reply` -> `events`.
+"""
 
 import threading
 from collections import Counter
