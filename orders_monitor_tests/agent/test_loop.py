@@ -2,9 +2,13 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from orders_monitor.agent import loop
 from orders_monitor.agent.loop import STEPS
@@ -334,6 +338,78 @@ def test_a_release_that_the_loop_cannot_speak_is_refused_before_the_first_reques
         investigate(RENAMED, model=model, release=release().model_copy(update=update))
 
     assert [] == model.requests
+
+
+OURS = release()
+NAMES = st.sampled_from(["signals", "profile", "metric_history", "contract_diff", "sql", "publish", "approve_plan", ""])
+ARGUMENTS = st.sampled_from(
+    [
+        {},
+        {"columns": []},
+        {"columns": ["a"]},
+        {"columns": ["nobody"]},
+        {"metric": "rows"},
+        {"query": "select 1"},
+        {"columns": "\ud800"},
+        {"deep": [[[{"a": None}]]]},
+    ]
+)
+CALLS = st.lists(st.tuples(NAMES, ARGUMENTS), max_size=9)
+TEXTS = st.sampled_from(
+    [
+        "",
+        "[]",
+        "{}",
+        json.dumps(ANSWER),
+        '{"findings":[{"claim":"c","evidence":["sql:0"]}],"proposed":[]}',
+        "x" * 40_000,
+    ]
+)
+REPLIES = st.builds(
+    lambda stop, text, calls: Reply(
+        stop=stop,
+        text=text,
+        calls=tuple(ToolCall(f"t{n}", name, arguments) for n, (name, arguments) in enumerate(calls)),
+        turn=AssistantTurn(json.dumps([text, calls])),
+    ),
+    st.sampled_from(sorted(STEPS)),
+    TEXTS,
+    CALLS,
+)
+ERRORS = st.sampled_from(
+    [
+        BudgetExhausted(scope="run r", wanted=2, remaining=1, unit="tokens"),
+        ModelUnavailable(model="m", why="x"),
+        ModelUnavailable(model="m", why="x", reason="impostor"),
+        BreakerOpen(zone="model", table="t", until_ms=0, why="x"),
+        StoreUnavailable(store="journal", why="disk full"),
+    ]
+)
+# Mostly calls, so that conversations get long; an error now and then.
+LINES = st.one_of(REPLIES, REPLIES.map(lambda reply: replace(reply, stop="tool_use")), REPLIES, ERRORS)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(script=st.lists(LINES, min_size=1, max_size=10))
+def test_no_model_keeps_it_talking(script):
+    """Whatever is said: at most one reply more than steps, the model closed, one ending, and no call run unjudged."""
+    model, recorder, ours = ScriptedModel(*script), ListRecorder(), OURS
+    try:
+        found = investigate(RENAMED, model=model, release=ours, recorder=recorder)
+    except StoreUnavailable:
+        found = None
+
+    kinds = Counter(event.kind for event in recorder.events)
+    ended = [event for event in recorder.events if isinstance(event, Ended)]
+    assert len(model.requests) <= ours.guardrails.steps_max + 1
+    assert (True, 1) == (model.closed, len(ended))
+    assert ended[0].ending == ("broken" if found is None else found.ending)
+    assert len(recorder.events) == recorder.flushed[-1]
+    assert kinds["asked"] == len(model.requests)
+    assert kinds["tool"] <= ours.guardrails.calls_max
+    assert all(ours.tool(event.call.split("(")[0]) for event in recorder.events if event.kind == "tool")
+    if found is not None and found.ending not in ("answered", "finalised"):
+        assert ((), ()) == (found.findings, found.proposed)
 
 
 def test_importing_the_agent_and_its_adapters_imports_no_sdk():
