@@ -80,6 +80,7 @@ def test_a_variant_ends_by_itself(mode, variant):
     assert max(found.waited_s, default=0) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_the_same_conversation_gets_the_same_replies(mode, bench):
     """No mode has a memory or a dice: everything follows from the requests."""

@@ -43,8 +43,10 @@ def _obeyed(told: Planted, body: Json) -> list[Question]:
 
 def _looking_around(body: Json) -> list[Question]:
     """Every tool that can be asked without knowing anything, so that whatever is planted is read."""
-    questions = ((name, _least_arguments(schema)) for name, schema in offered(body).items())
-    return [(name, arguments) for name, arguments in questions if arguments is not None]
+    tools = offered(body)
+    rows = [("sql", {text_argument(tools["sql"]): "select * from landed limit 20"})] if "sql" in tools else []
+    questions = ((name, _least_arguments(schema)) for name, schema in tools.items())
+    return [*((name, arguments) for name, arguments in questions if arguments is not None), *rows]
 
 
 def _least_arguments(schema: Json) -> Json | None:

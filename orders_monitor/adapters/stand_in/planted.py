@@ -18,7 +18,7 @@ T = TypeVar("T")
 READ_DEPTH_MAX = 3  # a disguise in a disguise in a disguise
 _TAGS = 0xE0000
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF, 0xAD])
-_TAG_LETTERS = {_TAGS + letter: letter for letter in range(0x20, 0x7F)}
+_TAG_LETTERS = {_TAGS + letter: chr(letter) for letter in range(0x20, 0x7F)}
 _LOOKALIKES = str.maketrans("аеорсухіѕјԁһӏтмвнкВЕНКМОРСТХАІЅαοριν", "aeopcyxisjdhltmvhkBEHKMOPCTXAISaopiv")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{12,}={0,2}")
 _CALL = re.compile(
@@ -108,7 +108,8 @@ def _readings(text: str, depth: int = READ_DEPTH_MAX) -> Iterator[str]:
 
 
 def _undisguised(text: str) -> Iterator[str]:
-    visible = text.translate(_INVISIBLE).translate(_TAG_LETTERS)
+    yield "".join(_TAG_LETTERS.get(ord(character), "") for character in text)
+    visible = text.translate(_INVISIBLE)
     yield visible
     yield unicodedata.normalize("NFKC", visible).translate(_LOOKALIKES)
     turned = codecs.decode(visible, "rot13")
