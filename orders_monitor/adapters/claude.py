@@ -21,7 +21,6 @@ from orders_monitor.agent.model import (
     reply_of,
 )
 from orders_monitor.core.budget import Ledger, Limits, RunScope
-from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import Attempt
 from orders_monitor.core.release import Release
@@ -99,20 +98,23 @@ def open_model(
         timeout=timeout_s,
         # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
         http_client=httpx2.Client(transport=transport, timeout=timeout_s, event_hooks={"request": [only_ours]}),
-        middleware=[till.pay, _real_only(till)] if recorded_as is None else [till.pay],
+        middleware=[till.pay, _as_named(till, stand_in=recorded_as is not None)],
         open_telemetry=False if open_telemetry is None else dict(open_telemetry),  # type: ignore[arg-type]  # as given
     )
     return _Claude(client=client, till=till, release=release, sleep=sleep)
 
 
-def _real_only(till: Till) -> Callable[[Any, Callable[[Any], Any]], Any]:
-    """The middleware that takes no stand-in's word where the release's own model is paid for."""
+def _as_named(till: Till, *, stand_in: bool) -> Callable[[Any, Callable[[Any], Any]], Any]:
+    """The middleware that takes no stand-in's word for the pinned model's, nor another's for the stand-in's."""
 
     def middleware(request: Any, call_next: Callable[[Any], Any]) -> Any:
         response = call_next(request)
-        if STAND_IN_HEADER in response.headers:
-            raise ModelUnavailable(
-                model=till.name, why="a stand-in answered in its place; the reservation stays", reason="impostor"
+        says_so = STAND_IN_HEADER in response.headers
+        if says_so and not stand_in:
+            raise till.unavailable("a stand-in answered in its place; the reservation stays", "impostor")
+        if stand_in and not says_so and response.status_code < 400:  # noqa: PLR2004  # where HTTP's errors begin
+            raise till.unavailable(
+                "what answered is no stand-in, and may cost money; the reservation stays", "impostor"
             )
         return response
 

@@ -503,6 +503,15 @@ def test_the_stand_ins_header_has_one_name():
     assert STAND_IN_HEADER == wire.STAND_IN_HEADER
 
 
+@pytest.mark.parametrize(("answer", "reason"), [(message(), "impostor"), (error(500), "unavailable")])
+def test_what_is_written_down_as_a_stand_in_is_one(answer, reason):
+    """An address at which something else answers would spend money under the stand-in's name."""
+    outcome, ledger, _ = ask(answer, recorded_as="stand-in")
+
+    held = ledger.spend("run").reserved_tokens
+    assert (reason, reason == "impostor") == (outcome.reason, held > 0)
+
+
 def test_spans_carry_no_content_and_go_where_they_are_told():
     """The SDK's spans of a step go to the provider that was given, without prompt or reply, nor onto the wire."""
     exporter = InMemorySpanExporter()
