@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
+from orders_monitor.adapters.journal.store import Direct
 from orders_monitor.core.value import canonical_json
 
 _events, _ledger = tables.events, tables.ledger
@@ -41,12 +42,10 @@ def hash_of(row: Mapping[Any, Any]) -> str:
     return sha256(canonical_json({name: row[name] for name in _COVERED}))
 
 
-def follows(connection: sa.Connection) -> str:
+def follows(transaction: Direct) -> str:
     """What the first event of a run follows: run, number and hash of the journal's newest event."""
-    newest = connection.execute(
-        sa.select(_events.c.run_id, _events.c.seq, _events.c.hash).order_by(_events.c.id.desc()).limit(1)
-    ).one_or_none()
-    return _NOTHING if newest is None else f"{newest.run_id}:{newest.seq}:{newest.hash}"
+    newest = transaction.run("SELECT run_id, seq, hash FROM events ORDER BY id DESC LIMIT 1", {})
+    return ":".join(map(str, newest[0])) if newest else _NOTHING
 
 
 def first_break(connection: sa.Connection, run_id: str) -> Break | None:

@@ -2,16 +2,23 @@
 
 import json
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import chain, tables
-from orders_monitor.adapters.journal.store import now_text
+from orders_monitor.adapters.journal.store import Direct, now_text
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.value import Value, canonical_json
 
 _events = tables.events
+_COLUMNS = tuple(column.name for column in _events.c if column.name != "id")
+_END = "SELECT seq, hash FROM events WHERE run_id = :run_id ORDER BY seq DESC LIMIT 1"
+_INSERT = (
+    f"INSERT INTO events ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own words
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) RETURNING id"
+)
 
 
 class Event(Value):
@@ -28,25 +35,38 @@ class Event(Value):
     recorded_at: str
 
 
-def append(connection: sa.Connection, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
-    """Add an event to its run's chain; the caller holds the run's lock."""
-    (row,) = _rows(connection, table=table, partition=partition, run_id=run_id, bodies=[(kind, body)])
-    inserted = connection.execute(_events.insert().values(row).returning(*_events.c)).one()
-    return event_of(inserted)
-
-
-def append_all(
-    connection: sa.Connection, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
-) -> None:
-    """Add several at once, in one statement; the caller holds the run's lock."""
-    connection.execute(
-        _events.insert(), _rows(connection, table=table, partition=partition, run_id=run_id, bodies=bodies)
-    )
+def append(
+    transaction: Direct, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
+) -> list[SimpleNamespace]:
+    """Add facts, each with its kind, to their run's chain, and give their rows; the caller holds the run's lock."""
+    end = transaction.run(_END, {"run_id": run_id})
+    seq, previous = end[0] if end else (0, chain.follows(transaction))
+    recorded_at, appended = now_text(), []
+    for number, (kind, body) in enumerate(bodies, start=seq + 1):
+        text = body_text(body)
+        row = {
+            "table_name": table,
+            "partition_key": partition,
+            "run_id": run_id,
+            "seq": number,
+            "kind": kind,
+            "body": text,
+            "body_digest": chain.sha256(text),
+            "prev_hash": previous,
+            "recorded_at": recorded_at,
+        }
+        row["hash"] = previous = chain.hash_of(row)
+        ((event_id,),) = transaction.run(_INSERT, row)
+        appended.append(SimpleNamespace(id=event_id, **row))
+    return appended
 
 
 def body_text(body: Value) -> str:
     """The canonical JSON of a value. A float that JSON has no number for (NaN of a column) is written as text."""
-    return canonical_json(json.loads(body.model_dump_json()))
+    try:
+        return canonical_json(body.model_dump(mode="json"))
+    except ValueError:
+        return canonical_json(json.loads(body.model_dump_json()))
 
 
 def latest(
@@ -169,33 +189,3 @@ def _last(connection: sa.Connection, ids: sa.Select[Any], count: int) -> tuple[E
 
 def _chain(connection: sa.Connection, run_id: str) -> sa.CursorResult[Any]:
     return connection.execute(sa.select(_events).where(_events.c.run_id == run_id).order_by(_events.c.seq))
-
-
-def _rows(
-    connection: sa.Connection, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
-) -> list[dict[str, Any]]:
-    """The events as rows, each holding the hash of the one before it."""
-    last = connection.execute(_end_of(run_id)).one_or_none()
-    seq, previous = (0, chain.follows(connection)) if last is None else (last.seq, last.hash)
-    recorded_at, rows = now_text(), []
-    for number, (kind, body) in enumerate(bodies, start=seq + 1):
-        text = body_text(body)
-        row = {
-            "table_name": table,
-            "partition_key": partition,
-            "run_id": run_id,
-            "seq": number,
-            "kind": kind,
-            "body": text,
-            "body_digest": chain.sha256(text),
-            "prev_hash": previous,
-            "recorded_at": recorded_at,
-        }
-        row["hash"] = previous = chain.hash_of(row)
-        rows.append(row)
-    return rows
-
-
-def _end_of(run_id: str) -> sa.Select[Any]:
-    mine = sa.select(_events.c.seq, _events.c.hash).where(_events.c.run_id == run_id)
-    return mine.order_by(_events.c.seq.desc()).limit(1)

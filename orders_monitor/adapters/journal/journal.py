@@ -63,14 +63,15 @@ class Journal:
 
     def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
         """Append a fact to the run's chain."""
-        with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
-            return events.append(connection, table=table, partition=partition, run_id=run_id, kind=kind, body=body)
+        with self._store.direct(_partition(table, partition), f"chain {run_id}") as transaction:
+            (row,) = events.append(transaction, table=table, partition=partition, run_id=run_id, bodies=[(kind, body)])
+        return events.event_of(row)
 
     def record_all(self, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]) -> None:
         """Append several facts, each with its kind, to the run's chain: all of them or none."""
         if bodies:
-            with self._store.writing(_partition(table, partition), f"chain {run_id}") as connection:
-                events.append_all(connection, table=table, partition=partition, run_id=run_id, bodies=bodies)
+            with self._store.direct(_partition(table, partition), f"chain {run_id}") as transaction:
+                events.append(transaction, table=table, partition=partition, run_id=run_id, bodies=bodies)
 
     def latest(self, table: str, partition: str, kind: str) -> Event | None:
         """The newest fact of that kind about a partition."""
