@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol, cast, get_args
 
 from orders_monitor.core.investigation import Spend
@@ -24,7 +25,7 @@ class ToolSpec:
     input_schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCall:
     """A tool that the model asks for. `arguments` are its words: not checked yet."""
 
@@ -32,12 +33,12 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Any]
 
-    @property
+    @cached_property
     def sentence(self) -> str:
         """The call in one canonical line; two equal questions have equal lines."""
         return f"{self.name}({canonical_json(dict(self.arguments))})"
 
-    @property
+    @cached_property
     def evidence(self) -> str:
         """The id under which the answer to this call can be cited."""
         asked = hashlib.sha256(self.sentence.encode(errors="surrogatepass")).hexdigest()

@@ -8,7 +8,6 @@ of an investigation what it means for the person who finds it in the morning.
 from collections.abc import Mapping
 from typing import Literal
 
-from orders_monitor.core.investigation import Ending
 from orders_monitor.core.value import Value
 
 Owner = Literal["table owner", "agent owner", "platform"]
@@ -208,7 +207,7 @@ OPERATIONAL = (
 FAILURE_MODES: Mapping[str, FailureMode] = {mode.name: mode for mode in (*AGENTIC, *OPERATIONAL)}
 
 _BY_CODE = "the code-only plan waits for a person"
-_OTHER_ENDINGS: Mapping[Ending, Meaning] = {
+_OTHER_ENDINGS: Mapping[str, Meaning] = {
     "not_called": Meaning(
         what="the partition was clean, or certain to be held, so no token was needed", to_do="nothing"
     ),
