@@ -130,9 +130,8 @@ def test_steps_and_tools_are_spans():
 
     investigate(RENAMED, model=ScriptedModel(asks(signals()), says("no")), release=release(), tracer=tracer)
 
-    assert [("agent.step", {"step": 1}), ("agent.tool signals", {"step": 1}), ("agent.step", {"step": 2})] == (
-        tracer.spans
-    )
+    tool = {"step": 1, "operation": "execute_tool", "tool": "signals"}
+    assert [("agent.step", {"step": 1}), ("agent.tool signals", tool), ("agent.step", {"step": 2})] == tracer.spans
 
 
 @pytest.mark.parametrize(
