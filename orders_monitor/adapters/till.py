@@ -4,7 +4,7 @@ It is the SDK's middleware and knows nothing else of the SDK.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from orders_monitor.adapters.bill import reply_of, usage_of
 from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope
@@ -28,6 +28,14 @@ _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
 _HOLDS_MAX = 1_000
 
 
+class _Last(NamedTuple):
+    """What was counted last: these messages, in a request of that size, and what it used."""
+
+    messages: list[Any]
+    size: int
+    usage: Usage
+
+
 class Till:
     """Pays for the HTTP attempts of one run. `step`, `attempt` and `last_word` say what is sent next; the caller does.
 
@@ -45,7 +53,7 @@ class Till:
         self._hold: Reservation | None = None
         self._holds = 0
         self._prompt_tokens, self._cache_read_tokens = 0, 0
-        self._last: tuple[list[Any], int, int] | None = None
+        self._last: _Last | None = None
 
     def spend(self) -> Spend:
         """The run's spend against its budget, from the ledger."""
@@ -95,11 +103,15 @@ class Till:
     def _prompt_tokens_max(self, body: Mapping[str, Any], size: int) -> int:
         """A sound upper bound: a token has at least one byte. What was counted before need not be bounded again."""
         bound = size + PROMPT_OVERHEAD_TOKENS
-        if self._last is not None:
-            messages, last_size, last_prompt_tokens = self._last
-            if body["messages"][: len(messages)] == messages:
-                bound = min(bound, last_prompt_tokens + max(0, size - last_size) + PROMPT_OVERHEAD_TOKENS)
-        return bound
+        last, messages = self._last, body["messages"]
+        if last is None or messages[: len(last.messages)] != last.messages:
+            return bound
+        added = max(0, size - last.size)
+        turn = messages[len(last.messages)] if len(messages) > len(last.messages) else None
+        if turn is not None and turn.get("role") == "assistant":
+            # Read again, a reply is no more tokens than it was when it was written.
+            added -= max(0, _bytes(turn) - last.usage.output_tokens)
+        return min(bound, last.usage.prompt_tokens + max(0, added) + PROMPT_OVERHEAD_TOKENS)
 
     def _reserve(self, prompt_max: int, *, wanted: int) -> Reservation:
         """One transaction: the request as long as it can be paid, and what is held back for a last word after it."""
@@ -110,6 +122,7 @@ class Till:
             output_tokens_wanted=wanted,
             output_tokens_min=guardrails.output_tokens_min,
             finalisation_tokens=0 if self.last_word else guardrails.finalisation_tokens,
+            growth_tokens=PROMPT_OVERHEAD_TOKENS,
         )
         _, *hold = order.amounts(wanted)
         if self._hold is not None and hold and _covers(self._hold, hold[0].tokens, hold[0].micro_usd):
@@ -162,7 +175,7 @@ class Till:
         if cost > reservation.micro_usd:
             why = f"it billed {cost:,} micro-USD where {reservation.micro_usd:,} were possible"
             raise self.unavailable(why, "overbilled")
-        self._last = (list(messages), size, usage.prompt_tokens)
+        self._last = _Last(list(messages), size, usage)
 
     def _settle(self, reservation: Reservation, usage: Usage, outcome: str) -> int:
         cost = self._release.price.cost_of(usage)

@@ -12,6 +12,7 @@ from orders_monitor.core.value import Value
 class Order(Value):
     """A request as it is wanted. With `finalisation_tokens` more is held back beside it: enough for a last word after.
 
+    The last word's prompt is this one, the reply, and `growth_tokens`; not less than `finalisation_tokens` is held.
     A reply shorter than `output_tokens_min` is not worth asking for: thinking alone would use it up.
     """
 
@@ -20,6 +21,7 @@ class Order(Value):
     output_tokens_wanted: int = Field(ge=1)
     output_tokens_min: int = Field(ge=1)
     finalisation_tokens: int = Field(default=0, ge=0)
+    growth_tokens: int = Field(default=0, ge=0)
 
     def fit(self, room: Room) -> Sequence[Amount]:
         """The longest reply that fits, and what is held back: one amount, or two. Raises BudgetExhausted."""
@@ -38,8 +40,8 @@ class Order(Value):
         request = self._worst(self.prompt_tokens_max, output_tokens)
         if not self.finalisation_tokens:
             return (request,)
-        # The last word comes after this reply: its prompt has grown by it.
-        last_prompt = max(self.finalisation_tokens - self.output_tokens_min, self.prompt_tokens_max + output_tokens)
+        grown = self.prompt_tokens_max + output_tokens + self.growth_tokens
+        last_prompt = max(self.finalisation_tokens - self.output_tokens_min, grown)
         return (request, self._worst(last_prompt, self.output_tokens_min))
 
     def _worst(self, prompt_tokens: int, output_tokens: int) -> Amount:
