@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orders_monitor.adapters.bounded import give_up_late
 from orders_monitor.adapters.till import ATTEMPTS_MAX, Till
 from orders_monitor.agent.model import (
     AssistantTurn,
@@ -72,6 +73,7 @@ def open_model(
     base_url: str | None = None,
     open_telemetry: Mapping[str, Any] | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Model:
     """The release's pinned model for one run, within the run's limits.
 
@@ -91,13 +93,15 @@ def open_model(
             del request.headers[name]
         request.headers["authorization"] = f"Bearer {api_key}"
 
+    hooks = give_up_late(timeout_s=timeout_s, clock=clock)
+    # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
+    hooks["request"].append(only_ours)
     client = anthropic.Anthropic(
         api_key=api_key,
         base_url=base_url or PUBLIC_API,
         max_retries=0,  # the SDK retries timeouts, unpaid, and obeys a retry-after of a day
         timeout=timeout_s,
-        # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
-        http_client=httpx2.Client(transport=transport, timeout=timeout_s, event_hooks={"request": [only_ours]}),
+        http_client=httpx2.Client(transport=transport, timeout=timeout_s, event_hooks=hooks, follow_redirects=False),
         middleware=[till.pay, _as_named(till, stand_in=recorded_as is not None)],
         open_telemetry=False if open_telemetry is None else dict(open_telemetry),  # type: ignore[arg-type]  # as given
     )

@@ -512,6 +512,49 @@ def test_what_is_written_down_as_a_stand_in_is_one(answer, reason):
     assert (reason, reason == "impostor") == (outcome.reason, held > 0)
 
 
+class Dripping(httpx2.SyncByteStream):
+    """A reply in pieces of so many bytes, each of which takes ten seconds."""
+
+    def __init__(self, piece, clock):
+        self.piece, self.clock = piece, clock
+
+    def __iter__(self):
+        for _ in range(100):
+            self.clock.append(10)
+            yield self.piece
+
+
+@pytest.mark.parametrize(
+    ("piece", "why", "seconds"),
+    [(b" ", "no answer in time", 130), (b" " * 1_000_000, "the connection failed (RemoteProtocolError)", 90)],
+)
+def test_a_reply_in_drops_or_without_end_is_given_up(piece, why, seconds):
+    """The whole reply has the release's time and a size; then it is given up and its reservation stays."""
+    clock = []
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Dripping(piece, clock)))
+    model, ledger, _ = opened(transport, clock=lambda: sum(clock))
+
+    with pytest.raises(ModelUnavailable) as unavailable:
+        model.reply(asked(), step=1)
+    model.close()
+
+    assert why in unavailable.value.why
+    assert (seconds, 1) == (sum(clock), ledger.spend("run").calls)
+    assert 0 < ledger.spend("run").reserved_tokens
+
+
+def test_a_redirect_is_not_followed():
+    """The key goes to the address that was chosen and nowhere else."""
+    away = httpx2.Response(307, headers={"location": "http://elsewhere.invalid/v1/messages"})
+    script = Script(away, message())
+    model, *_ = opened(script)
+
+    with pytest.raises(ModelUnavailable):
+        model.reply(asked(), step=1)
+
+    assert 1 == len(script.bodies)
+
+
 def test_spans_carry_no_content_and_go_where_they_are_told():
     """The SDK's spans of a step go to the provider that was given, without prompt or reply, nor onto the wire."""
     exporter = InMemorySpanExporter()
