@@ -15,7 +15,7 @@ from orders_monitor.pipeline.sentences import visible
 
 @click.group("breaker")
 def breaker() -> None:
-    """See what is left alone because it failed too often, and close it."""
+    """See what is left alone after failures, and close it."""
 
 
 @breaker.command("show")

@@ -52,7 +52,7 @@ def commands(context: click.Context, declaration: Path | None, table_name: str |
 def run_command(
     context: click.Context, last: int | None, partitions: tuple[str, ...], every: bool, again: bool
 ) -> None:
-    """Run the nightly job for partitions, and publish what was decided."""
+    """Run the nightly job, and publish what was decided."""
     table = table_of(context)
     named = chosen(table, last=last, named=partitions, every=every)
     with open_instance() as instance, open_desk(table, run_id="cli") as desk:

@@ -23,7 +23,7 @@ Named = tuple[str, int, int]
 
 @click.group("budget")
 def budget() -> None:
-    """See what is left of each cap, and settle by hand what is of unknown outcome."""
+    """See what is left of each cap, and settle what is unknown."""
 
 
 @click.group("cost")
