@@ -1,6 +1,5 @@
 """What every tool is made of: what it is told, what it may look at, and how its answer is cut to size."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from typing import Any
 from pydantic import Field
 
 from orders_monitor.agent.briefing import Briefing
-from orders_monitor.agent.model import ToolCall
 from orders_monitor.agent.workbench import Workbench
 from orders_monitor.core.release import Guardrails
 from orders_monitor.core.value import Value, canonical_json
@@ -17,7 +15,6 @@ from orders_monitor.core.value import Value, canonical_json
 TEXT_CHARACTERS_MAX = 200
 CELL_CHARACTERS_MAX = 64
 NOT_SHOWN = "not shown"
-_DIGEST_CHARACTERS = 12
 # Everything else is text, or may hold it.
 _NO_TEXT = re.compile(
     r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|REAL|FLOAT|DOUBLE|(DECIMAL|NUMERIC)(\(.*\))?|BOOLEAN|DATE|TIME.*"
@@ -75,15 +72,10 @@ class Tool:
     answer: Callable[[Case, Any], Answer]
 
 
-def evidence_of(call: ToolCall) -> str:
-    """The id under which the answer to a call can be cited."""
-    return f"{call.name}:{hashlib.sha256(call.sentence.encode()).hexdigest()[:_DIGEST_CHARACTERS]}"
-
-
-def fitted(answer: Answer, head: Mapping[str, Any], *, evidence: str, bytes_max: int) -> str:
+def fitted(answer: Answer, *, evidence: str, bytes_max: int) -> str:
     """As many items as fit, the first ones first, and how many were left out. Never more than `bytes_max`."""
-    body = {**head, "evidence": evidence, "cut": list(answer.cut), answer.key: [], "left_out": len(answer.items)}
-    for name in sorted(head, key=lambda name: -size(head[name])):
+    body = {**answer.head, "evidence": evidence, "cut": list(answer.cut), answer.key: [], "left_out": len(answer.items)}
+    for name in sorted(answer.head, key=lambda name: -size(answer.head[name])):
         if size(body) <= bytes_max:
             break
         body = {key: part for key, part in body.items() if key != name} | {"cut": [*body["cut"], f"no room for {name}"]}

@@ -12,12 +12,10 @@ from orders_monitor.agent import tools_case, tools_past, tools_rows
 from orders_monitor.agent.briefing import Briefing
 from orders_monitor.agent.model import ToolCall, ToolSpec
 from orders_monitor.agent.schema import strict_schema
-from orders_monitor.agent.tool import Case, ColumnsAsked, Nothing, Tool, cell, evidence_of, fitted, text
+from orders_monitor.agent.tool import Case, ColumnsAsked, Nothing, Tool, cell, fitted, text
 from orders_monitor.agent.workbench import Workbench
 from orders_monitor.core.errors import ToolRefused
 from orders_monitor.core.release import Release
-
-_REPEATED = "you asked this before; the answer has not changed"
 
 TOOLS: Mapping[str, Tool] = {
     "signals": Tool(
@@ -83,7 +81,6 @@ def run(
     briefing: Briefing,
     release: Release,
     workbench: Workbench | None = None,
-    repeated: bool = False,
 ) -> str:
     """The tool's answer as JSON text, not longer than the release allows. Raises ToolRefused, StoreUnavailable.
 
@@ -99,5 +96,4 @@ def run(
         place = ".".join(str(part) for part in error["loc"]) or "arguments"
         raise ToolRefused(tool=call.name, why=text(f"{place}: {error['msg']}")) from invalid
     answer = tool.answer(Case(briefing, release.guardrails, workbench), arguments)
-    head = {"note": _REPEATED, **answer.head} if repeated else dict(answer.head)
-    return fitted(answer, head, evidence=evidence_of(call), bytes_max=release.guardrails.tool_output_bytes_max)
+    return fitted(answer, evidence=call.evidence, bytes_max=release.guardrails.tool_output_bytes_max)

@@ -158,7 +158,7 @@ def metric_history(case: Case, asked: MetricAsked) -> Answer:
     latest_first = [] if history is None else history.points[::-1]
     return Answer(
         "points",
-        [{"partition": partition, "value": value} for partition, value in latest_first],
+        [{"partition": cell(partition), "value": value} for partition, value in latest_first],
         {
             "metric": cell(asked.metric),
             "baseline": None if baseline is None else baseline.model_dump(mode="json", exclude={"metric"}),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ParseError, TokenError
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from orders_monitor.adapters.workbench import vocabulary
@@ -31,12 +32,21 @@ class Refusal(Exception):
         super().__init__(refused.why)
 
 
+class _Parser(DuckDBParser):
+    """Reads as sqlglot does, and does not log what it read: a query may hold anything."""
+
+    def _warn_unsupported(self) -> None:
+        """A statement that is no query is a verdict here."""
+
+
 def checked(sql: str, *, rows_max: int) -> str | QueryRefused:
     """The same question written anew, with at most `rows_max` rows in one order, or why it may not run."""
     try:
         tree = parsed(sql)
         _judge(tree)
-        return _bounded(tree, rows_max=rows_max).sql(dialect=DuckDB, identify=True, comments=False)
+        return _bounded(tree, rows_max=rows_max).sql(
+            dialect=DuckDB, identify=True, comments=False, unsupported_level=ErrorLevel.IGNORE
+        )
     except Refusal as refusal:
         return refusal.refused
     except RecursionError:  # sqlglot descends by recursion, and so does its writer
@@ -47,7 +57,7 @@ def parsed(sql: str) -> exp.Query:
     """The tree of one SELECT. Raises Refusal, RecursionError."""
     try:
         words = _words(sql)
-        trees = DuckDB().parser().parse(words, sql)
+        trees = _Parser(dialect=DuckDB()).parse(words, sql)
     except TokenError as error:
         raise Refusal(mistake("the query has a quotation or a comment that does not end")) from error
     except ParseError as error:

@@ -7,6 +7,7 @@ of groups, LIMIT (the first rows of an answer are no other question; OFFSET and 
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel
 
 from orders_monitor.adapters.workbench.allowlist import Refusal, parsed
 
@@ -165,4 +166,4 @@ def _sorted(parts: list[exp.Expr]) -> list[exp.Expr]:
 
 
 def _text(node: exp.Expr) -> str:
-    return node.sql(dialect=DuckDB, comments=False, normalize_functions="lower")
+    return node.sql(dialect=DuckDB, comments=False, normalize_functions="lower", unsupported_level=ErrorLevel.IGNORE)
