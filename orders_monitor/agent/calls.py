@@ -49,8 +49,10 @@ class Calls:
             if answered and isinstance(answered[-1], End):
                 self._deny(call, _OVER, "untried")
                 continue
-            about = {"step": self._minutes.step, "operation": "execute_tool", "tool": call.name}
-            with self._tracer.span(f"agent.tool {call.name}", about):
+            with self._tracer.span(
+                f"agent.tool {call.name}",
+                {"step": self._minutes.step, "operation": "execute_tool", "tool": call.name},
+            ):
                 answered.append(self._answered(call))
         return _results(tuple(answered))
 

@@ -119,7 +119,13 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
         with said_plainly():
             settings = read_settings()
             telemetry = self._traced(run, settings)
-            about = {"table": table.name, "partition": context.partition_key, "run": run.run_id}
+            about = {
+                "table": table.name,
+                "partition": context.partition_key,
+                "run": run.run_id,
+                # The SDK's spans name the address that the stand-in answers in place of.
+                "answers": settings.stand_in_name or settings.model,
+            }
             with (
                 telemetry.tracer.span(f"stage {stage}", about),
                 open_desk(table, run_id=run.run_id, settings=settings, telemetry=telemetry) as desk,

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -248,6 +249,27 @@ def test_events_are_appended_together_or_not_at_all(journal):
 
     assert [(4, "agent_ended"), (5, "note")] == [(e.seq, e.kind) for e in journal.events_of_run("run-1")][3:]
     assert journal.verify("run-1") is None
+
+
+def test_the_journal_is_read_as_it_was_at_an_event(journal):
+    """As of an event there are no later facts, decisions and publications, also not those of other partitions."""
+    digest = prepare(journal, "2026-02-28", landed="L0")
+    then = journal.record(table=TABLE, partition=DAY, run_id="run-2", kind="plan", body=make_plan(landed="L1"))
+    time.sleep(0.002)  # a decision has no place among the events, only its time in milliseconds
+    decide(journal, digest, "2026-02-28")
+    publish(journal, "2026-02-28")
+    prepare(journal, landed="L2", run_id="run-3")
+
+    before = journal.as_of(then.id)
+    known = {case.partition: case for case in before.cases(TABLE, environment="dev")}
+    now = {case.partition: case for case in journal.cases(TABLE, environment="dev")}
+
+    assert then == before.latest(TABLE, DAY, "plan")
+    assert then != journal.latest(TABLE, DAY, "plan")
+    assert ((), ()) == (known["2026-02-28"].decisions, known["2026-02-28"].publications)
+    assert (1, 1) == (len(now["2026-02-28"].decisions), len(now["2026-02-28"].publications))
+    assert (0, 1) == tuple(len(j.history(TABLE, "plan", before=DAY, days_max=9)) for j in (before, journal))
+    assert () == journal.as_of(0).history(TABLE, "plan", before=DAY, days_max=9, published_only=False)
 
 
 def test_a_chain_never_forks(journal, url):

@@ -26,7 +26,7 @@ def test_one_trace_from_the_tick_to_the_publication(shop, monkeypatch):
     with collector() as (url, taken):
         monkeypatch.setenv("ORDERS_MONITOR_OTLP_URL", url)
         tick = schedule(dg.build_schedule_context(scheduled_execution_time=AT_NIGHT))
-        shop.job(keys.nightly_job(shop.table), DAY, tags=dict(tick.tags))
+        night = shop.job(keys.nightly_job(shop.table), DAY, tags=dict(tick.tags))
         (request,) = sensor(dg.build_sensor_context(instance=shop.instance)).run_requests
         shop.job(keys.publish_job(shop.table), DAY, tags=dict(request.tags))
     spans = spans_of(taken)
@@ -36,8 +36,12 @@ def test_one_trace_from_the_tick_to_the_publication(shop, monkeypatch):
     assert tick.tags[TRACEPARENT_TAG] == request.tags[TRACEPARENT_TAG]
     assert {tick.tags[TRACEPARENT_TAG][3:35]} == {span.trace_id.hex() for span in spans}
     assert [f"stage {name}" for name in [*NIGHT, "checks", "publish"]] == [span.name for span in stages]
-    assert {"orders_monitor.table", "orders_monitor.partition", "orders_monitor.run"} == set(said)
-    assert ("small_shop", DAY) == (said["orders_monitor.table"], said["orders_monitor.partition"])
+    assert said == {
+        "orders_monitor.table": "small_shop",
+        "orders_monitor.partition": DAY,
+        "orders_monitor.run": night.run_id,
+        "orders_monitor.answers": "stand-in",
+    }
 
 
 def test_a_collector_that_is_away_leaves_the_night_green(shop, monkeypatch):

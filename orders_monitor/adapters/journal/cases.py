@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
-from orders_monitor.adapters.journal.events import Event, event_of
+from orders_monitor.adapters.journal.events import Event, event_of, recorded_until
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Case, Decision, Publication
@@ -56,11 +56,11 @@ def publications_of(
         & (outcomes.c.partition_key == claims.c.partition_key)
         & (outcomes.c.number == claims.c.number)
     )
-    known = sa.and_(ended, *_recorded(outcomes, until))
+    known = sa.and_(ended, *recorded_until(outcomes, until))
     query = sa.select(claims, outcomes.c.outcome, outcomes.c.delta_version).select_from(
         claims.outerjoin(outcomes, known)
     )
-    query = query.where(*_recorded(claims, until))
+    query = query.where(*recorded_until(claims, until))
     rows = connection.execute(_of(query, claims, table, partition).order_by(claims.c.partition_key, claims.c.number))
     return [_publication_of(row) for row in rows]
 
@@ -101,17 +101,8 @@ def _newest_parts(connection: sa.Connection, table: str, partition: str | None, 
 def _decisions(connection: sa.Connection, table: str, partition: str | None, until: int | None) -> list[Decision]:
     decisions = tables.decisions
     query = _of(sa.select(decisions), decisions, table, partition).order_by(decisions.c.id)
-    query = query.where(*_recorded(decisions, until))
+    query = query.where(*recorded_until(decisions, until))
     return [decision_of(row) for row in connection.execute(query)]
-
-
-def _recorded(of: sa.TableClause, until: int | None) -> list[sa.ColumnElement[bool]]:
-    """Not later than the event: these rows have no place among the events, only a time, written in the same form."""
-    if until is None:
-        return []
-    events = tables.events
-    newest = sa.select(events.c.recorded_at).where(events.c.id <= until).order_by(events.c.id.desc()).limit(1)
-    return [of.c.recorded_at <= newest.scalar_subquery()]
 
 
 def _of(query: sa.Select[Any], of: sa.TableClause, table: str, partition: str | None) -> sa.Select[Any]:

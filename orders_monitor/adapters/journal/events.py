@@ -113,11 +113,6 @@ def newest_published_before(
 ) -> tuple[Event, ...]:
     """The same of what was published: the newest event of the kind that came before the plan of the published bytes."""
     claims, outcomes, plan = tables.publications, tables.outcomes, _events.alias("plan")
-    planned = (
-        sa.select(plan.c.id)
-        .where(plan.c.table_name == claims.c.table_name, plan.c.partition_key == claims.c.partition_key)
-        .where(plan.c.kind == "plan", plan.c.body_digest == claims.c.plan_digest, *_known(plan, until))
-    )
     last = (
         sa.select(claims.c.partition_key, sa.func.max(claims.c.number).label("number"))
         .join(
@@ -127,7 +122,7 @@ def newest_published_before(
             & (outcomes.c.number == claims.c.number),
         )
         .where(claims.c.table_name == table, claims.c.partition_key < before, outcomes.c.outcome == "receipt")
-        .where(*([] if until is None else [planned.exists()]))
+        .where(*recorded_until(outcomes, until))
         .group_by(claims.c.partition_key)
         .order_by(claims.c.partition_key.desc())
         .limit(count)
@@ -163,6 +158,14 @@ def event_of(row: Any) -> Event:
         hash=row.hash,
         recorded_at=row.recorded_at,
     )
+
+
+def recorded_until(of: sa.TableClause, until: int | None) -> list[sa.ColumnElement[bool]]:
+    """Not later than that event: other rows have no place among the events, only a time, written in the same form."""
+    if until is None:
+        return []
+    newest = sa.select(_events.c.recorded_at).where(_events.c.id <= until).order_by(_events.c.id.desc()).limit(1)
+    return [of.c.recorded_at <= newest.scalar_subquery()]
 
 
 def _known(events: Any, until: int | None) -> list[sa.ColumnElement[bool]]:
