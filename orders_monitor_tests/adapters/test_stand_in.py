@@ -3,6 +3,7 @@ from functools import cache
 import pytest
 
 from orders_monitor.adapters.stand_in.transport import StandIn
+from orders_monitor.core.claims import cited_by, judge
 from orders_monitor.core.drift import (
     ColumnAdded,
     ColumnRemoved,
@@ -25,6 +26,7 @@ from orders_monitor.core.plan import (
     ScaleColumn,
 )
 from orders_monitor.core.predicate import IsNull, NotIn, NotMatching
+from orders_monitor.core.retrial import again
 from orders_monitor_tests.asked import asked
 from orders_monitor_tests.cases import anomaly, briefing, failed
 
@@ -235,6 +237,22 @@ def test_everything_that_is_not_clean_is_cited_by_a_finding(name):
     assert cited <= known
     if expected is not None:
         assert {s.id for s in case.quality.signals if s.severity != "info"} <= cited
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_claim_of_it_holds(name):
+    """Numbers are left to code and names stand in quotes: no claim is dropped, nothing is doubted."""
+    case, investigation = found(name)
+    tried = {
+        evidence: again(evidence, case.quality, case.quality, profile=case.profile, expectations=case.expectations)
+        for evidence in cited_by(investigation)
+    }
+    columns = [column.name for column in case.contract.columns]
+
+    claims, proposed = judge(investigation, tried, columns=columns, partition=case.partition)
+
+    assert ((), (), len(investigation.findings)) == (claims.doubts, claims.dropped, len(claims.kept))
+    assert [action.kind for action in investigation.proposed] == [action.kind for action in proposed]
 
 
 @pytest.mark.parametrize("name", CASES)
