@@ -13,6 +13,7 @@ from orders_monitor.core.budget import (
     Reservation,
     RunSpend,
     Settlement,
+    held_of,
     room_of,
     spend_of,
     totals_of,
@@ -36,7 +37,8 @@ class MemoryLedger:
             raise ValueError(f"{[purchase.key for purchase in wanted]} was reserved before")
         given_up = [self._settlement(key, 0, 0) for key in gives_up]
         totals = totals_of([*self.entries, *given_up])
-        amounts = fit(room_of(wanted[0].on(self.day), limits=limits, totals=totals))
+        account = wanted[0].on(self.day)
+        amounts = fit(room_of(account, limits=limits, held=held_of(account, totals)))
         reservations = tuple(
             Reservation(**purchase.model_dump(), day=self.day, **amount.model_dump())
             for purchase, amount in zip(wanted, amounts, strict=True)

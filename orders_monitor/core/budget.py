@@ -16,6 +16,7 @@ from orders_monitor.core.value import Value
 # From the wide to the narrow: the order in which they are locked.
 ScopeKind = Literal["team_month", "agent_month", "pipeline_day", "run"]
 SCOPE_KINDS: tuple[ScopeKind, ...] = get_args(ScopeKind)
+_NARROW_FIRST = SCOPE_KINDS[::-1]
 Key = tuple[str, int, int]
 HOLD = 0  # the step whose reservations are held back and never sent
 
@@ -98,12 +99,19 @@ class Account(Value):
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes that it is charged to, from the wide to the narrow."""
-        return (
-            Scope(kind="team_month", name=self.team, period=self.month),
-            Scope(kind="agent_month", name=self.agent, period=self.month),
-            Scope(kind="pipeline_day", name=self.table, period=self.day),
-            Scope(kind="run", name=self.run_id, period=""),
-        )
+        return tuple(self.scope(kind) for kind in SCOPE_KINDS)
+
+    def scope(self, kind: ScopeKind) -> Scope:
+        """The scope of that kind that it is charged to."""
+        match kind:
+            case "team_month":
+                return Scope(kind=kind, name=self.team, period=self.month)
+            case "agent_month":
+                return Scope(kind=kind, name=self.agent, period=self.month)
+            case "pipeline_day":
+                return Scope(kind=kind, name=self.table, period=self.day)
+            case "run":
+                return Scope(kind=kind, name=self.run_id, period="")
 
 
 class Room(Value):
@@ -240,19 +248,23 @@ def require_room(room: Room, *amounts: Amount) -> None:
         )
 
 
-def room_of(account: Account, *, limits: Limits, totals: Mapping[Scope, RunSpend]) -> Room:
-    """The room of an account; where two scopes have as little left, the narrower is named."""
-    nothing = RunSpend()
-    narrow_first = account.scopes[::-1]
-    caps = {scope: (limits.cap(scope.kind), totals.get(scope, nothing)) for scope in narrow_first}
-    by_tokens = min(narrow_first, key=lambda scope: caps[scope][0].tokens - caps[scope][1].held_tokens)
-    by_money = min(narrow_first, key=lambda scope: caps[scope][0].micro_usd - caps[scope][1].held_micro_usd)
+def room_of(account: Account, *, limits: Limits, held: Mapping[ScopeKind, tuple[int, int]]) -> Room:
+    """The room of an account, given what is held (tokens, micro-USD) of each scope; the narrower of two is named."""
+    nothing = (0, 0)
+    by_tokens = min(_NARROW_FIRST, key=lambda kind: limits.cap(kind).tokens - held.get(kind, nothing)[0])
+    by_money = min(_NARROW_FIRST, key=lambda kind: limits.cap(kind).micro_usd - held.get(kind, nothing)[1])
     return Room(
-        tokens=max(0, caps[by_tokens][0].tokens - caps[by_tokens][1].held_tokens),
-        tokens_of=by_tokens,
-        micro_usd=max(0, caps[by_money][0].micro_usd - caps[by_money][1].held_micro_usd),
-        micro_usd_of=by_money,
+        tokens=max(0, limits.cap(by_tokens).tokens - held.get(by_tokens, nothing)[0]),
+        tokens_of=account.scope(by_tokens),
+        micro_usd=max(0, limits.cap(by_money).micro_usd - held.get(by_money, nothing)[1]),
+        micro_usd_of=account.scope(by_money),
     )
+
+
+def held_of(account: Account, totals: Mapping[Scope, RunSpend]) -> dict[ScopeKind, tuple[int, int]]:
+    """What totals say is held of an account's scopes."""
+    found = {scope.kind: totals[scope] for scope in account.scopes if scope in totals}
+    return {kind: (total.held_tokens, total.held_micro_usd) for kind, total in found.items()}
 
 
 def totals_of(entries: Iterable[Reservation | Settlement]) -> dict[Scope, RunSpend]:

@@ -34,6 +34,7 @@ from orders_monitor.core.budget import (
     Scope,
     Settlement,
     exactly,
+    held_of,
     room_of,
     totals_of,
 )
@@ -105,7 +106,7 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
         totals = totals_of([*self.entries(), *given_up.values()])
         fit = exactly(*amounts)
         try:
-            fit(room_of(wanted[0].on(day), limits=LIMITS, totals=totals))
+            fit(room_of(wanted[0].on(day), limits=LIMITS, held=held_of(wanted[0].on(day), totals)))
         except BudgetExhausted as expected:
             with pytest.raises(BudgetExhausted, match=str(expected)):
                 self.journal.reserve(*wanted, limits=LIMITS, fit=fit, gives_up=gives_up)

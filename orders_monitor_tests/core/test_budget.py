@@ -15,6 +15,7 @@ from orders_monitor.core.budget import (
     Scope,
     Settlement,
     exactly,
+    held_of,
     require_room,
     room_of,
     spend_of,
@@ -89,11 +90,9 @@ def test_the_room_is_the_smallest_remainder_and_says_whose_it_is():
     account = Account(run_id="run", table="orders_daily", team="orders", agent="orders_daily", day=DAY)
     spent = {TEAM: RunSpend(spent_tokens=30, reserved_tokens=5), AGENT: RunSpend(spent_micro_usd=200)}
 
-    assert Room(tokens=100, tokens_of=RUN, micro_usd=90, micro_usd_of=TABLE) == room_of(
-        account, limits=limits, totals={}
-    )
+    assert Room(tokens=100, tokens_of=RUN, micro_usd=90, micro_usd_of=TABLE) == room_of(account, limits=limits, held={})
     assert Room(tokens=75, tokens_of=TEAM, micro_usd=0, micro_usd_of=AGENT) == room_of(
-        account, limits=limits, totals=spent
+        account, limits=limits, held=held_of(account, spent)
     )
 
 

@@ -196,7 +196,7 @@ class Journal:
         self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
     ) -> tuple[Reservation, ...]:
         """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key."""
-        day = f"{self._clock():%Y-%m-%d}"
+        day = self._clock().date().isoformat()
         with self._store.direct(*ledger.locks_of(wanted[0].on(day))) as transaction:
             return ledger.reserve(transaction, wanted, limits=limits, fit=fit, gives_up=gives_up, day=day)
 

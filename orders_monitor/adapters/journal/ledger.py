@@ -4,7 +4,7 @@
 the agent comes by here twice: plain statements, as few as can be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orders_monitor.adapters.journal.store import Direct, now_text
@@ -17,7 +17,7 @@ from orders_monitor.core.budget import (
     Purchase,
     Reservation,
     RunSpend,
-    Scope,
+    ScopeKind,
     Settlement,
     room_of,
 )
@@ -45,9 +45,11 @@ _SETTLE = (
     " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING RETURNING id"
 )
 _RESERVATION = f"SELECT {', '.join(_WHO)}, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
-_TOTALS = f"SELECT kind, name, period, {', '.join(_AMOUNTS)} FROM budget_totals WHERE " + " OR ".join(  # noqa: S608 - our own words
-    f"(kind = '{kind}' AND name = :{name} AND period = {period})" for kind, name, period in _KINDS
-)
+_NOTHING: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0)
+_HELD = (
+    "SELECT kind, reserved_tokens + spent_tokens, reserved_micro_usd + spent_micro_usd "
+    "FROM budget_totals WHERE "
+) + " OR ".join(f"(kind = '{kind}' AND name = :{name} AND period = {period})" for kind, name, period in _KINDS)
 _ADD = (
     f"INSERT INTO budget_totals (kind, name, period, {', '.join(_AMOUNTS)}) VALUES "  # noqa: S608 - our own words
     + ", ".join(f"('{k}', :{name}, {period}, {', '.join(f':{a}' for a in _AMOUNTS)})" for k, name, period in _KINDS)
@@ -58,7 +60,12 @@ _ADD = (
 
 def locks_of(account: Account) -> tuple[str, ...]:
     """What is locked while an account is charged, from the wide to the narrow; periods share a lock."""
-    return tuple(f"ledger {scope.kind} {scope.name}" for scope in account.scopes)
+    return (
+        f"ledger team {account.team}",
+        f"ledger agent {account.agent}",
+        f"ledger table {account.table}",
+        f"ledger run {account.run_id}",
+    )
 
 
 def reserve(
@@ -68,9 +75,10 @@ def reserve(
     for run_id, step, attempt in gives_up:
         settle(transaction, Settlement(run_id=run_id, step=step, attempt=attempt, tokens=0, micro_usd=0))
     account = wanted[0].on(day)
-    amounts = fit(room_of(account, limits=limits, totals=totals(transaction, account)))
+    scopes = _scopes(account)
+    amounts = fit(room_of(account, limits=limits, held=_held(transaction, scopes)))
     reservations = tuple(
-        Reservation(**dict(purchase), day=day, tokens=amount.tokens, micro_usd=amount.micro_usd)
+        Reservation(**vars(purchase), day=day, tokens=amount.tokens, micro_usd=amount.micro_usd)
         for purchase, amount in zip(wanted, amounts, strict=True)
     )
     for reservation in reservations:
@@ -78,7 +86,7 @@ def reserve(
             raise ValueError(f"attempt {reservation.key} is reserved already; a repeated send is another attempt")
     _add(
         transaction,
-        account,
+        scopes,
         reserved_tokens=sum(r.tokens for r in reservations),
         reserved_micro_usd=sum(r.micro_usd for r in reservations),
         calls=sum(r.step != HOLD for r in reservations),
@@ -93,12 +101,12 @@ def settle(transaction: Direct, settlement: Settlement, *, who: str = "", note: 
     """
     reservation = reservation_of(transaction, settlement.key)
     transaction.lock(*locks_of(reservation.account))
-    parameters = dict(settlement) | {"recorded_at": now_text(), "who": who, "note": note}
+    parameters = vars(settlement) | {"recorded_at": now_text(), "who": who, "note": note}
     if not transaction.run(_SETTLE, parameters):
         return False
     _add(
         transaction,
-        reservation.account,
+        _scopes(reservation.account),
         reserved_tokens=-reservation.tokens,
         reserved_micro_usd=-reservation.micro_usd,
         spent_tokens=settlement.tokens,
@@ -130,23 +138,19 @@ def reservation_of(transaction: Direct, key: Key) -> Reservation:
     )
 
 
-def totals(transaction: Direct, account: Account) -> dict[Scope, RunSpend]:
-    """The running totals of an account's scopes; one that was never charged is left out."""
-    return {
-        Scope(kind=kind, name=name, period=period): RunSpend(**dict(zip(_AMOUNTS, amounts, strict=True)))
-        for kind, name, period, *amounts in transaction.run(_TOTALS, _scopes(account))
-    }
+def _held(transaction: Direct, scopes: Mapping[str, str]) -> dict[ScopeKind, tuple[int, int]]:
+    return {kind: (tokens, micro_usd) for kind, tokens, micro_usd in transaction.run(_HELD, scopes)}
 
 
 def _row(reservation: Reservation) -> dict[str, Any]:
-    row = dict(reservation)
+    row = dict(vars(reservation))
     row |= {"table_name": row.pop("table"), "partition_key": row.pop("partition"), "recorded_at": now_text()}
     return row
 
 
-def _scopes(account: Account) -> dict[str, Any]:
-    return dict(account) | {"month": account.month}
+def _scopes(account: Account) -> dict[str, str]:
+    return vars(account) | {"month": account.month}
 
 
-def _add(transaction: Direct, account: Account, **amounts: int) -> None:
-    transaction.run(_ADD, _scopes(account) | dict.fromkeys(_AMOUNTS, 0) | amounts)
+def _add(transaction: Direct, scopes: Mapping[str, str], **amounts: int) -> None:
+    transaction.run(_ADD, {**_NOTHING, **scopes, **amounts})
