@@ -54,7 +54,7 @@ def test_a_reply_that_cannot_be_is_not_used(content):
         transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=content)),
         ledger=MemoryLedger(),
         run=RunScope(run_id="r", table="orders_daily", partition="2026-11-19", team="t", retry=0),
-        limits=Budget(),
+        limits=Budget().limits,
     )
     found = investigate(briefing(), model=model, release=release(), workbench=None, recorder=ListRecorder())
 
