@@ -52,7 +52,10 @@ def without_settings() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("ORDERS_MONITOR_", "DAGSTER_"))}
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if not c.startswith("make ")])
+OURS = ".venv/bin/orders-monitor "
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if not c.startswith(("make ", OURS))])
 def test_every_command_runs(command, tmp_path):
     """Each command of the README, typed in the repository's root, ends well on an empty home."""
     here = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
@@ -61,6 +64,15 @@ def test_every_command_runs(command, tmp_path):
 
     assert 0 == ran.returncode, ran.stdout + ran.stderr
     assert "PreviewWarning" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith(OURS)])
+def test_every_command_of_ours_runs(command, tmp_path, monkeypatch):
+    """Each `orders-monitor` command of the README ends well on an empty home."""
+    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
+    ran = CliRunner().invoke(typed, shlex.split(command.removeprefix(OURS)))
+
+    assert (0, "") == (ran.exit_code, ran.stderr)
 
 
 EXAMPLES = [line.strip() for line in README.splitlines() if line.startswith("    .venv/bin/")]
