@@ -6,6 +6,8 @@ every row knows how many bytes were kept before it, and what is further back tha
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -30,7 +32,7 @@ _TOO_MUCH = """
 
 
 def store_of_shelf(store: Store) -> Store:
-    """The same database. Of a SQLite file its own connections: what a power cut takes of a cache costs nobody money."""
+    """The same database. A SQLite file's own connections wait for no disk: what a power cut takes is asked again."""
     if store.engine.dialect.name != "sqlite":
         return store
     return open_store(store.engine.url.render_as_string(hide_password=False), durability="normal")
@@ -42,6 +44,13 @@ class CacheShelf:
     def __init__(self, store: Store, *, bytes_max: int = BYTES_MAX, age_ms_max: int = AGE_MS_MAX) -> None:
         self._store, self._bytes_max, self._age_ms_max = store, bytes_max, age_ms_max
 
+    @contextmanager
+    def _writing(self, *locks: str) -> Iterator[Direct]:
+        with self._store.direct(*locks) as transaction:
+            if self._store.engine.dialect.name == "postgresql":
+                transaction.run("SET LOCAL synchronous_commit = off", {})
+            yield transaction
+
     def look(self, address: str, *, now_ms: int) -> Kept | Held | None:
         """What is there now; a body that is not what was kept is not there."""
         with self._store.reading() as connection:
@@ -50,7 +59,7 @@ class CacheShelf:
 
     def take(self, address: str, *, holder: str, now_ms: int, until_ms: int) -> Kept | Held | None:
         """The same, and where nothing is there the lease is the holder's."""
-        with self._store.direct(f"cache {address}") as transaction:
+        with self._writing(f"cache {address}") as transaction:
             ((body, digest, held_ms),) = transaction.run(_LOOK, {"address": address})
             found = _found(address, body, digest, held_ms, now_ms=now_ms)
             if found is None:
@@ -67,7 +76,7 @@ class CacheShelf:
             "now_ms": now_ms,
         }
         # One keeps at a time: the bytes before a row are those before the row before it, and that one's own.
-        with self._store.direct("cache", f"cache {address}") as transaction:
+        with self._writing("cache", f"cache {address}") as transaction:
             transaction.run(_KEEP, row)
             _end(transaction, address, holder=holder)
             transaction.run("DELETE FROM cache_leases WHERE until_ms < :now_ms", {"now_ms": now_ms})
@@ -76,7 +85,7 @@ class CacheShelf:
 
     def give_up(self, address: str, *, holder: str) -> None:
         """End the lease."""
-        with self._store.direct(f"cache {address}") as transaction:
+        with self._writing(f"cache {address}") as transaction:
             _end(transaction, address, holder=holder)
 
     def size(self) -> tuple[int, int]:
