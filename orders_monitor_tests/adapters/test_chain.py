@@ -120,8 +120,12 @@ def test_the_ledger_misses_the_steps_that_it_has_paid(journal, sql):
     killed = journal.verify("run-3")
     sql("DELETE FROM events WHERE run_id = 'run-3' AND seq = 2")
 
+    cut = journal.verify("run-3")
+    sql("UPDATE events SET body = '{' WHERE run_id = 'run-3'")
+
     why = "the ledger has paid for step 3, and the record ends at step 1"
-    assert (None, Break(run_id="run-3", seq=2, why=why)) == (killed, journal.verify("run-3"))
+    assert (None, Break(run_id="run-3", seq=2, why=why)) == (killed, cut)
+    assert ("run-3", 1) == (journal.verify("run-3").run_id, journal.verify_all()[-1].seq)
 
 
 def test_a_receipt_misses_the_record_of_its_publication(journal, sql):
@@ -137,7 +141,7 @@ def test_a_receipt_misses_the_record_of_its_publication(journal, sql):
 
     sql("DELETE FROM events WHERE run_id = 'publish-1'")
 
-    why = f"{TABLE} {DAY} was published 1 times, and a record of it is gone"
+    why = f"{TABLE} {DAY} has 1 receipts, and not as many records of what was published"
     assert ((), (Break(run_id="publish-1", seq=1, why=why),)) == (whole, journal.verify_all())
 
 

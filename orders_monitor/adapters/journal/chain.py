@@ -90,21 +90,23 @@ def breaks(connection: sa.Connection) -> tuple[Break, ...]:
 def break_of(connection: sa.Connection, run_id: str) -> Break | None:
     """The first break of one run."""
     own = first_break(connection, run_id)
-    return own or next((each for each in cut_off(connection) if each.run_id == run_id), None)
+    return own or next((each for each in cut_off(connection, run_id) if each.run_id == run_id), None)
 
 
-def cut_off(connection: sa.Connection) -> Iterator[Break]:
-    """What is gone from the end of runs, as others remember it: runs begun later, the ledger and the receipts.
+def cut_off(connection: sa.Connection, only: str | None = None) -> Iterator[Break]:
+    """What is gone from the end of runs, or of one, as others remember it: runs begun later, the ledger, the receipts.
 
     The newest run of a journal has only the last two.
     """
-    yield from _missed_by_later_runs(connection)
-    yield from _missed_by_the_ledger(connection)
+    yield from _missed_by_later_runs(connection, only)
+    yield from _missed_by_the_ledger(connection, only)
     yield from _missed_by_receipts(connection)
 
 
-def _missed_by_later_runs(connection: sa.Connection) -> Iterator[Break]:
+def _missed_by_later_runs(connection: sa.Connection, only: str | None) -> Iterator[Break]:
     first = sa.select(_events.c.run_id, _events.c.prev_hash).where(_events.c.seq == 1).order_by(_events.c.id)
+    if only is not None:
+        first = first.where(_events.c.prev_hash.startswith(f"{only}:", autoescape=True))
     for later, followed in connection.execute(first).all():
         run_id, seq, digest = _read(followed)
         here = sa.select(_events.c.hash).where(_events.c.run_id == run_id, _events.c.seq == seq)
@@ -120,20 +122,30 @@ def _read(followed: str) -> tuple[str | None, int, str]:
     return (run_id, int(seq), rest) if run_id and seq.isdecimal() else (None, 0, "")
 
 
-def _missed_by_the_ledger(connection: sa.Connection) -> Iterator[Break]:
+def _missed_by_the_ledger(connection: sa.Connection, only: str | None) -> Iterator[Break]:
     """Steps paid for after the last one recorded. One may be: a run that is killed loses the step that it is in."""
     paid = sa.select(_ledger.c.run_id, sa.func.max(_ledger.c.step).label("step")).group_by(_ledger.c.run_id)
+    paid = paid if only is None else paid.where(_ledger.c.run_id == only)
     for run_id, step in connection.execute(paid).all():
         recorded = connection.execute(
             sa.select(_events.c.seq, _events.c.kind, _events.c.body)
             .where(_events.c.run_id == run_id)
             .order_by(_events.c.seq)
         ).all()
-        asked = [json.loads(event.body)["step"] for event in recorded if event.kind == ASKED]
+        asked = [_step_of(event.body) for event in recorded if event.kind == ASKED]
         finished = not asked or any(event.kind == "investigation" for event in recorded)
         if not finished and step > max(asked) + 1:
             why = f"the ledger has paid for step {step}, and the record ends at step {max(asked)}"
             yield Break(run_id=run_id, seq=recorded[-1].seq + 1, why=why)
+
+
+def _step_of(body: str) -> int:
+    """The step that was asked; 0 where the body cannot be read: then the chain says so itself."""
+    try:
+        step = json.loads(body)["step"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return step if isinstance(step, int) else 0
 
 
 def _missed_by_receipts(connection: sa.Connection) -> Iterator[Break]:
@@ -162,5 +174,5 @@ def _missed_by_receipts(connection: sa.Connection) -> Iterator[Break]:
     for (table, partition), run_ids in receipts.items():
         if profiles.get((table, partition), 0) < len(run_ids):
             last = connection.scalar(sa.select(sa.func.max(_events.c.seq)).where(_events.c.run_id == run_ids[-1]))
-            why = f"{table} {partition} was published {len(run_ids)} times, and a record of it is gone"
+            why = f"{table} {partition} has {len(run_ids)} receipts, and not as many records of what was published"
             yield Break(run_id=run_ids[-1], seq=(last or 0) + 1, why=why)
