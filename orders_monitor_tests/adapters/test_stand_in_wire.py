@@ -1,8 +1,12 @@
 """The stand-in's wire: what the Messages API takes, refuses, streams, counts and caches, in and out of the process."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import anthropic
 import httpx2
@@ -247,3 +251,21 @@ def test_a_port_that_is_taken_is_one_sentence(served):
     port = served[0].rpartition(":")[2]
     assert (1, f"port {port} cannot be served: address already in use\n") == (taken.exit_code, taken.output)
     assert (2, True) == (wrong.exit_code, "liar has no variant 'cut'; there are: none" in wrong.output)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_the_served_stand_in(tmp_path):
+    """The installed command says what it is and how it is asked, answers, and ends with 0 when it is interrupted."""
+    script = Path(sys.executable).with_name("orders-monitor")
+    command = [script, "stand-in", "serve", "--port", "0", "--mode", "refuser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        first = process.stdout.readline()
+        url = first.split(" answers at ")[1].split(": ")[0]
+        reply = httpx2.post(f"{url}/v1/messages", json=HELLO, headers=HEADERS, timeout=30)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+
+    assert ("refuser", "refusal") == (reply.headers["x-orders-monitor-stand-in"], reply.json()["stop_reason"])
+    assert first.startswith("the stand-in, not a model, answers at http://127.0.0.1:")
+    assert f"ORDERS_MONITOR_MODEL=stand-in ORDERS_MONITOR_MODEL_URL={url}\n" in rest
+    assert 0 == process.returncode
