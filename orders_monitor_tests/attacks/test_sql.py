@@ -229,7 +229,6 @@ BOMBS = [
     "SELECT count(*) FROM landed GROUP BY CUBE (" + ", ".join(["order_id", "status", "note", "amount"] * 10) + ")",
     "SELECT regexp_matches(note, '" + "(a*)*" * 200 + "b') FROM landed",
     "SELECT regexp_matches(note, '((a{100}){100}){100}') FROM landed",
-    "SELECT count(*) FROM landed a, landed b, landed c, landed d, landed e, landed f",
     "SELECT '" + "x" * 5_000 + "'",
     "SELECT power(10, 400), 10 ** 10 ** 10",
     "SELECT " + ", ".join(["*"] * 400) + " FROM landed",
@@ -300,7 +299,7 @@ def holds_whatever_is_asked(bench, folder, sql):
     assert [] == heard.records
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @example(sql="SELECT $$ $$ FROM '{folder}/other.parquet'")
 @example(sql="SELECT 'a\\' FROM landed -- '")
 @example(sql='SELECT 1 AS "a"" FROM read_text(\'x\')" FROM landed')

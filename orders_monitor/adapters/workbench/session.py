@@ -46,7 +46,9 @@ class Session:
             try:
                 self.schema = _schema_of(self.connection, parquet(landed))
                 _view(self.connection, "landed", self.landed(self.projected(contract, text_columns), landed))
-                past = _history(self.connection, history, contract, text_columns=text_columns, key=self.key)
+                past = self._empty_history()
+                if history:
+                    past = _history(self.connection, history, contract, text_columns=text_columns, key=self.key)
                 _view(self.connection, "history", past)
                 self.connection.execute("SET lock_configuration = true")
             except duckdb.Error:
@@ -60,6 +62,11 @@ class Session:
     def landed(self, what: str, landed: Path) -> str:
         """SQL over the landed file with its columns called c0, c1, ..."""
         return f"SELECT {what} FROM {parquet(landed)} AS landed({_numbers(self.schema)})"  # noqa: S608 - `parquet` quotes, the columns are numbered
+
+    def _empty_history(self) -> str:
+        """Before the first publication: what landed today, and no row of it."""
+        columns = ", ".join(name(called) for called in masking.names(self.schema) if called.lower() != DAY)
+        return f"SELECT CAST(NULL AS DATE) AS {DAY}, {columns} FROM landed WHERE false"  # noqa: S608 - quoted names
 
     def run(self, sql: str, bound: Sequence[object] = ()) -> tuple[tuple[str, ...], list[Row]] | QueryRefused:
         """The names and rows of a query that may run. Raises StoreUnavailable."""
@@ -130,9 +137,7 @@ def _history(
     text_columns: Sequence[str],
     key: str,
 ) -> str:
-    """Earlier partitions, each with its day, masked with the same key. Without one: the day's column and no row."""
-    if not history:
-        return f"SELECT CAST(NULL AS DATE) AS {DAY} WHERE false"
+    """Earlier partitions, each with its day, masked with the same key."""
     days = {str(path.absolute()): day for day, path in history.items()}
     files = f"read_parquet([{', '.join(map(text, days))}], hive_partitioning = false, union_by_name = true"
     schema = _schema_of(connection, f"{files})")
