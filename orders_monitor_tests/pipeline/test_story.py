@@ -7,7 +7,9 @@ from datetime import date
 import pytest
 
 from orders_monitor.adapters.journal.events import Event
-from orders_monitor.core.investigation import Finding, Investigation, Spend
+from orders_monitor.core.claims import Claim, Claims
+from orders_monitor.core.failure_modes import MEANINGS
+from orders_monitor.core.investigation import Alert, Finding, Investigation, Spend
 from orders_monitor.core.plan import Hold, Plan, PublishAsIs
 from orders_monitor.core.record import (
     PREFIX,
@@ -109,6 +111,33 @@ def test_every_event_of_the_agent_says_its_line():
         [("evidence", "made:up DOES NOT HOLD: there is no such evidence")],
         [("dropped", "the claim “all is well” (citing nothing): it cites nothing")],
     ] == said
+
+
+def test_an_ending_that_needs_a_person_says_what_to_do():
+    """How it ended comes with the alerts and with what a person does; of an answer there is nothing to do."""
+    spend = Spend(budget_tokens=60_000, budget_micro_usd=250_000, reserved_tokens=10, reserved_micro_usd=0)
+    found = Investigation(
+        landed_digest="L",
+        ending="unavailable",
+        why="it was away",
+        release="r",
+        model="m",
+        alerts=(Alert(mode="tool_storm", why="40 calls"),),
+        spend=spend,
+    )
+    kept = Claim(text="8 rows break the pattern", evidence=("expectation:email",))
+    claims = Claims(landed_digest="L", kept=(kept,), doubts=("a claim was dropped",))
+
+    assert [
+        ("verdict", "unavailable: it was away (m, release r)"),
+        ("ALERT", "tool_storm: 40 calls"),
+        ("do", MEANINGS["unavailable"].to_do),
+        ("spent", "0 of 60,000 tokens, $0.00 of $0.25, in 0 calls; still held: 10 tokens, $0.00"),
+    ] == tell(event_of("investigation", found))
+    assert "do" not in dict(tell(event_of("investigation", found.model_copy(update={"ending": "answered"}))))
+    assert [("holds", "8 rows break the pattern [expectation:email]"), ("doubt", "a claim was dropped")] == tell(
+        event_of("claims", claims)
+    )
 
 
 def test_what_cannot_be_read_is_told_as_that():
