@@ -12,7 +12,7 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Hold, PublishAsIs, QuarantineRows, RenameColumn
 from orders_monitor.core.predicate import NotMatching
 from orders_monitor.core.quality import Quality
-from orders_monitor.pipeline import asking
+from orders_monitor.pipeline import casefile
 from orders_monitor.pipeline.landed import land
 from orders_monitor.pipeline.plan import draw, draw_up
 from orders_monitor.pipeline.profile import scan
@@ -181,7 +181,7 @@ def asking_for(tool, **arguments):
 
 
 def run_now(desk, call, release):
-    briefing = asking.brief(desk, DAY, desk.read(DAY, "quality", Quality))
+    briefing = casefile.brief(desk, DAY, desk.read(DAY, "quality", Quality))
     return tools.run(call, briefing=briefing, release=release, workbench=None)
 
 
