@@ -29,8 +29,9 @@ _HOLDS_MAX = 1_000
 
 
 class _Last(NamedTuple):
-    """What was counted last: these messages, in a request of that size, and what it used."""
+    """What was counted last: these messages, beside that head, in a request of that size; and what it used."""
 
+    head: dict[str, Any]
     messages: list[Any]
     size: int
     usage: Usage
@@ -77,21 +78,22 @@ class Till:
 
     def pay(self, request: Any, call_next: Callable[[Any], "APIResponse[Any]"]) -> "APIResponse[Any]":
         """The SDK's middleware: it runs around each single HTTP attempt, and its errors reach the caller."""
-        body = dict(cast("Mapping[str, Any]", request.json))
-        size = _bytes(body)
-        prompt_max = self._prompt_tokens_max(body, size)
-        reservation = self._reserve(prompt_max, wanted=int(body["max_tokens"]))
+        asked = cast("Mapping[str, Any]", request.json)
+        size = self._size(asked)
+        prompt_max = self._prompt_tokens_max(asked, size)
+        reservation = self._reserve(prompt_max, wanted=int(asked["max_tokens"]))
         affordable = reservation.tokens - prompt_max
         self._say(reservation, "no answer")
-        if affordable != body["max_tokens"]:  # a copy is a deep one: as expensive as the rest of the step
-            request = request.copy(body=body | {"max_tokens": affordable})
+        if affordable != asked["max_tokens"]:  # a copy is a deep one: as expensive as the rest of the step
+            request = request.copy(body={**asked, "max_tokens": affordable})
         response = call_next(request)  # a timeout raises here: the reservation stays
         if response.status_code in _OUTCOME_UNKNOWN:
             self._say(reservation, f"HTTP {response.status_code}: what it used is not known")
         elif response.status_code >= 400:  # noqa: PLR2004  # where HTTP's errors begin
             self._settle(reservation, Usage(input_tokens=0, output_tokens=0), f"HTTP {response.status_code}")
         else:
-            self._settle_reply(reservation, response, size, body["messages"])
+            usage = self._settle_reply(reservation, response)
+            self._last = _Last(_head(asked), list(asked["messages"]), size, usage)
         return response
 
     def unavailable(
@@ -99,6 +101,13 @@ class Till:
     ) -> ModelUnavailable:
         """The error that says why this model's reply is not used."""
         return ModelUnavailable(model=self.name, why=why, reason=reason)
+
+    def _size(self, body: Mapping[str, Any]) -> int:
+        """The bytes of a request. What was measured before is not measured again."""
+        last, messages = self._last, body["messages"]
+        if last is None or messages[: len(last.messages)] != last.messages or _head(body) != last.head:
+            return _bytes(body)
+        return last.size + sum(_bytes(message) + 1 for message in messages[len(last.messages) :])
 
     def _prompt_tokens_max(self, body: Mapping[str, Any], size: int) -> int:
         """A sound upper bound: a token has at least one byte. What was counted before need not be bounded again."""
@@ -149,9 +158,7 @@ class Till:
             release=self._label,
         )
 
-    def _settle_reply(
-        self, reservation: Reservation, response: "APIResponse[Any]", size: int, messages: list[Any]
-    ) -> None:
+    def _settle_reply(self, reservation: Reservation, response: "APIResponse[Any]") -> Usage:
         """Settle with the reply's usage. Where that cannot be believed the reservation stays: ModelUnavailable."""
         reply = reply_of(response.http_response.content)
         if reply is None:
@@ -175,7 +182,7 @@ class Till:
         if cost > reservation.micro_usd:
             why = f"it billed {cost:,} micro-USD where {reservation.micro_usd:,} were possible"
             raise self.unavailable(why, "overbilled")
-        self._last = _Last(list(messages), size, usage)
+        return usage
 
     def _settle(self, reservation: Reservation, usage: Usage, outcome: str) -> int:
         cost = self._release.price.cost_of(usage)
@@ -207,6 +214,10 @@ class Till:
 
 def _covers(hold: Reservation, tokens: int, micro_usd: int) -> bool:
     return hold.tokens >= tokens and hold.micro_usd >= micro_usd
+
+
+def _head(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in body.items() if name != "messages"}
 
 
 def _bytes(body: Mapping[str, Any]) -> int:
