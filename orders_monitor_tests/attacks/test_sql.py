@@ -216,6 +216,8 @@ def test_a_python_variable_is_no_table(session):
 
 
 BOMBS = [
+    f"SELECT DISTINCT strftime(created_at, '{'%c' * 1_900}') FROM history a, history b",
+    "SELECT strftime(created_at, note) FROM landed",
     "SELECT " + "(" * 400 + "1" + ")" * 400,
     "SELECT " + "NOT " * 900 + "true",
     "SELECT " + "- " * 1_500 + "1",

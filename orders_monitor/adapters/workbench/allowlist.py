@@ -21,6 +21,7 @@ SQL_CHARACTERS_MAX = 4_000
 NODES_MAX = 1_500
 NESTING_MAX = 20
 TABLES_MAX = 8
+FORMAT_CHARACTERS_MAX = 64  # a format writes up to a dozen characters for each of its own
 _TABLE_ARGUMENTS = frozenset({"this", "alias", "joins"})
 
 
@@ -140,13 +141,8 @@ def _judge(tree: exp.Query) -> None:
 def _judge_node(node: exp.Expr) -> None:
     kind = type(node).__name__
     match node:
-        case exp.Anonymous() | exp.AnonymousAggFunc():
-            _judge_function(node.name)
-        case exp.Table():
-            if {key for key, value in node.args.items() if value} - _TABLE_ARGUMENTS or not isinstance(
-                node.this, exp.Identifier
-            ):
-                raise Refusal(reach(_NO_TABLE))
+        case exp.Table() if not _is_plain(node):
+            raise Refusal(reach(_NO_TABLE))
         case exp.With() if node.recursive:
             raise Refusal(mistake("a query cannot call itself"))
         case exp.DataType() if _type_name(node) not in vocabulary.TYPES or node.args.get("kind"):
@@ -155,10 +151,29 @@ def _judge_node(node: exp.Expr) -> None:
             raise Refusal(mistake("the query cannot be read as SQL"))
         case exp.Command() | exp.DML() | exp.DDL() | exp.Into() if kind not in vocabulary.NODES:
             raise Refusal(reach("a query only reads"))
-        case exp.Func() if kind not in vocabulary.NODES | vocabulary.FUNCTIONS:
-            _judge_function(node.sql_names()[0].lower() if type(node).__name__ != "Func" else "")
-        case _ if kind not in vocabulary.NODES | vocabulary.FUNCTIONS:
+        case exp.Func() if kind not in vocabulary.NODES:
+            _judge_call(node)
+        case _ if kind not in vocabulary.NODES:
             raise Refusal(mistake(f"{_spoken(kind)} is not available"))
+
+
+def _judge_call(node: exp.Func) -> None:
+    kind = type(node).__name__
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
+        _judge_function(node.name)
+    elif kind not in vocabulary.FUNCTIONS:
+        _judge_function(node.sql_names()[0] if kind != "Func" else "")
+    elif isinstance(node, exp.TimeToStr) and not _is_short(node.args.get("format")):
+        raise Refusal(limit(f"the format of a time is a literal of at most {FORMAT_CHARACTERS_MAX} characters"))
+
+
+def _is_plain(table: exp.Table) -> bool:
+    said = {key for key, value in table.args.items() if value}
+    return said <= _TABLE_ARGUMENTS and isinstance(table.this, exp.Identifier)
+
+
+def _is_short(word: object) -> bool:
+    return isinstance(word, exp.Literal) and len(word.name) <= FORMAT_CHARACTERS_MAX
 
 
 def _type_name(node: exp.DataType) -> str:
