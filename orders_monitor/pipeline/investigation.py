@@ -39,21 +39,17 @@ def investigation_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"{table.name}__investigation", specs=[spec], check_specs=[budget], can_subset=True)
     def investigation(context: dg.AssetExecutionContext, stores: Stores) -> Iterator[Result]:
+        selected = context.op_execution_context
         with stores.at(context, table) as desk:
-            wanted = bool(context.op_execution_context.selected_asset_keys)
-            found = (
-                explain(desk, context.partition_key, retry=context.retry_number)
-                if wanted
-                else desk.read(context.partition_key, "investigation", Investigation)
-            )
-            model = breaker.sentence(breaker.states(desk)["model"])
-            told = dg.MetadataValue.md(story.so_far(desk, context.partition_key) if wanted else "")
-        if wanted:
-            context.instance.add_run_tags(context.run.run_id, agent_metadata.run_tags_of(found, breaker=model))
-            shown = {**agent_metadata.of_investigation(found, breaker=model), metadata.TRACE: told}
-            yield dg.MaterializeResult(asset_key=asset, metadata=shown)
-        if context.op_execution_context.selected_asset_check_keys:
-            yield agent_metadata.budget_check(found)
+            if selected.selected_asset_keys:
+                found = explain(desk, context.partition_key, retry=context.retry_number)
+                state = breaker.sentence(breaker.states(desk)["model"])
+                told = {metadata.TRACE: dg.MetadataValue.md(story.so_far(desk, context.partition_key))}
+                context.instance.add_run_tags(context.run.run_id, agent_metadata.run_tags_of(found, breaker=state))
+                shown = {**agent_metadata.of_investigation(found, breaker=state), **told}
+                yield dg.MaterializeResult(asset_key=asset, metadata=shown)
+            if selected.selected_asset_check_keys:
+                yield agent_metadata.budget_check(desk.read(context.partition_key, "investigation", Investigation))
 
     return investigation
 
