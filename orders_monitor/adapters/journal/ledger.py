@@ -46,7 +46,7 @@ _SETTLE = (
 )
 _RESERVATION = f"SELECT {', '.join(_WHO)}, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
 _NOTHING: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0)
-_HELD = (
+_HELD = (  # noqa: S608 - our own words
     "SELECT kind, reserved_tokens + spent_tokens, reserved_micro_usd + spent_micro_usd FROM budget_totals WHERE "
 ) + " OR ".join(f"(kind = '{kind}' AND name = :{name} AND period = {period})" for kind, name, period in _KINDS)
 _ADD = (
