@@ -34,14 +34,13 @@ class Lineage(Value):
     """What the table is made from and who answers for it, as declared.
 
     `stages` are the steps from the source to the table in their order; `columns` are (name at the source, name in the
-    contract) where the declaration renames; `feeds` are the tables and dashboards that read it, as far as is known.
+    contract) where the declaration renames.
     """
 
     source: str
     stages: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     team: str = ""
-    feeds: tuple[str, ...] = ()
 
 
 class Briefing(Value):

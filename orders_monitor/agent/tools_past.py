@@ -13,7 +13,7 @@ LISTED_MAX = 10
 
 
 def lineage(case: Case, asked: ColumnsAsked) -> Answer:
-    """What the table is made from, and of each promised column: where it comes from and what reads it."""
+    """What the table is made from, and of each promised column: where it comes from and which expectations ask it."""
     names = [column.name for column in case.briefing.contract.columns]
     unknown = next((name for name in asked.columns if name not in names), None)
     if unknown is not None:
@@ -25,7 +25,6 @@ def lineage(case: Case, asked: ColumnsAsked) -> Answer:
             "source": text(declared.source),
             "stages": [cell(stage) for stage in declared.stages[: 2 * LISTED_MAX]],
             "team": cell(declared.team),
-            "feeds": [cell(reader) for reader in declared.feeds[:LISTED_MAX]],
         }
     return Answer(
         "columns", [_column(case, name) for name in names if not asked.columns or name in asked.columns], head

@@ -387,7 +387,7 @@ def planted(words):
     incident = PastIncident(partition=word, signals=words, actions=words, unexplained=words, reviewer=word, note=word)
     extra = {
         "incidents": (incident,) * 30,
-        "lineage": Lineage(source=word, stages=words, columns=((word, "status"),), team=word, feeds=words * 20),
+        "lineage": Lineage(source=word, stages=words, columns=((word, "status"),), team=word),
         "history": (MetricHistory(metric="rows", points=tuple((name, 1.0) for name in words)),),
     }
     facet = Facet(column=word, distinct=1, top=((word, 1, 1),), hours=((word, 1, 1),), minimum=word, maximum=word)

@@ -135,7 +135,7 @@ def _tool_error(texts: Sequence[str]) -> Planted:
 
 def _lineage(texts: Sequence[str]) -> Planted:
     """In the description of where the table comes from."""
-    lineage = Lineage(source=texts[0], feeds=tuple(texts), team="orders")
+    lineage = Lineage(source=texts[0], stages=tuple(texts), team="orders")
     return Planted(briefing(anomalies=(ODD,)).model_copy(update={"lineage": lineage}))
 
 
