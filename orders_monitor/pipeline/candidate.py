@@ -3,7 +3,8 @@
 import dagster as dg
 
 from orders_monitor.core.candidate import Candidate
-from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.core.claims import CHANGED_FILE
+from orders_monitor.core.errors import PlanInapplicable, StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.table import MonitoredTable
@@ -35,10 +36,13 @@ def candidate_asset(table: MonitoredTable) -> dg.AssetsDefinition:
 def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
     """Apply the plan. The same plan on the same landing gives the same bytes, and so the same digest.
 
-    Raises StageMissing where the plan is for other bytes than those that are landed now.
+    Raises StageMissing where the plan is for other bytes than those that are landed now, and PlanInapplicable where
+    the landed file is not what it was when it landed.
     """
     landing = desk.read(partition, "landed", Landing)
     desk.require_same_bytes(landing, "plan", plan.landed_digest)
+    if desk.lake.digest(landing.path) != landing.digest:
+        raise PlanInapplicable(why=f"{CHANGED_FILE}; remove {landing.path} and land the partition again")
     with desk.lake.scratch() as scratch:
         file, quarantine = scratch / "candidate.parquet", scratch / "quarantine.parquet"
         applied = desk.engine.apply(

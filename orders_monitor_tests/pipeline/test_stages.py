@@ -256,3 +256,25 @@ def test_the_same_bytes_landed_again_keep_what_was_found_out(shop):
 
     assert result.success, failure_of(result)
     assert before == found(shop, "plan", Plan)
+
+
+def test_a_plan_is_not_applied_to_a_file_that_somebody_changed(shop):
+    """Written into after the plan was made, the landed file makes no candidate; with its own bytes again it does."""
+    shop.arrives(DAY, csv_of(rows_of(DAY)))
+    shop.night(DAY)
+    landing = found(shop, "landed", Landing)
+    file = shop.settings.lake_root / landing.path
+    before = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(before + b"\0")
+    candidate = dg.AssetSelection.assets(keys.stage(shop.table, "candidate")).without_checks()
+    changed = shop.selected(DAY, candidate)
+    file.write_bytes(before)
+    restored = shop.selected(DAY, candidate)
+
+    assert ([], False) == (materialized(changed), changed.success)
+    assert failure_of(changed) == (
+        "the plan cannot be applied to these bytes: the landed file is not the one that was examined; "
+        f"remove {landing.path} and land the partition again"
+    )
+    assert (["small_shop/candidate"], True) == (materialized(restored), restored.success)
