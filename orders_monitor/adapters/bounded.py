@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,22 +27,29 @@ def give_up_late(*, timeout_s: float, clock: Callable[[], float] = time.monotoni
 
 
 def _bounded(response: "httpx2.Response", *, until_s: float, clock: Callable[[], float]) -> "httpx2.SyncByteStream":
+    stream: httpx2.SyncByteStream = _Bounded()(response.stream, response.request, until_s, clock)
+    return stream
+
+
+@cache
+def _Bounded() -> Any:  # noqa: N802 - a class, made once
     import httpx2  # noqa: PLC0415  # whoever has a response has it already
 
-    pieces, request = response.stream, response.request
-
     class Bounded(httpx2.SyncByteStream):
+        def __init__(self, pieces: Any, request: httpx2.Request, until_s: float, clock: Callable[[], float]) -> None:
+            self._pieces, self._request, self._until_s, self._clock = pieces, request, until_s, clock
+
         def __iter__(self) -> Iterator[bytes]:
             size = 0
-            for piece in pieces:  # type: ignore[union-attr]  # a sync client's stream is one
+            for piece in self._pieces:
                 size += len(piece)
                 if size > REPLY_BYTES_MAX:
-                    raise httpx2.RemoteProtocolError("the reply is too large", request=request)
-                if clock() > until_s:
-                    raise httpx2.ReadTimeout("the reply comes in drops", request=request)
+                    raise httpx2.RemoteProtocolError("the reply is too large", request=self._request)
+                if self._clock() > self._until_s:
+                    raise httpx2.ReadTimeout("the reply comes in drops", request=self._request)
                 yield piece
 
         def close(self) -> None:
-            pieces.close()  # type: ignore[union-attr]  # a sync client's stream is one
+            self._pieces.close()
 
-    return Bounded()
+    return Bounded

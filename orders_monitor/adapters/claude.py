@@ -3,7 +3,6 @@
 The SDK costs 1.7 s of CPU to import: it is imported when a model is opened, and not before.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -11,16 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orders_monitor.adapters.bounded import give_up_late
 from orders_monitor.adapters.till import ATTEMPTS_MAX, Till
-from orders_monitor.agent.model import (
-    AssistantTurn,
-    Message,
-    Model,
-    Reply,
-    Request,
-    ToolResults,
-    UserText,
-    reply_of,
-)
+from orders_monitor.adapters.wire import Wire
+from orders_monitor.agent.model import AssistantTurn, Model, Reply, Request, reply_of
 from orders_monitor.core.budget import Ledger, Limits, RunScope
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import Attempt
@@ -30,7 +21,6 @@ from orders_monitor.core.value import canonical_json
 if TYPE_CHECKING:
     import anthropic
     import httpx2
-    from anthropic.types import Message as SdkMessage
 
 PUBLIC_API = "https://api.anthropic.com"
 RETRY_AFTER_S_MAX = 4.0
@@ -41,15 +31,15 @@ _RETRYABLE = frozenset({429, 500, 503, 529})
 SPEND_LIMITS = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
 _SENT = frozenset(
     {
-        "accept",
-        "accept-encoding",
-        "anthropic-version",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"anthropic-version",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"transfer-encoding",
+        b"user-agent",
     }
 )
 
@@ -88,10 +78,11 @@ def open_model(
     timeout_s = float(release.guardrails.reply_timeout_s)
     till = Till(release=release, ledger=ledger, run=run, limits=limits, name=recorded_as or release.model)
 
+    bearer = (b"Authorization", f"Bearer {api_key}".encode())
+
     def only_ours(request: "httpx2.Request") -> None:
-        for name in [name for name in request.headers if name not in _SENT and not name.startswith("x-stainless-")]:
-            del request.headers[name]
-        request.headers["authorization"] = f"Bearer {api_key}"
+        sent = [(name, value) for name, value in request.headers.raw if _is_sent(name.lower())]
+        request.headers = httpx2.Headers([*sent, bearer], encoding=request.headers.encoding)
 
     hooks = give_up_late(timeout_s=timeout_s, clock=clock)
     # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
@@ -106,6 +97,10 @@ def open_model(
         open_telemetry=False if open_telemetry is None else dict(open_telemetry),  # type: ignore[arg-type]  # as given
     )
     return _Claude(client=client, till=till, release=release, sleep=sleep)
+
+
+def _is_sent(header: bytes) -> bool:
+    return header in _SENT or header.startswith(b"x-stainless-")
 
 
 def _as_named(till: Till, *, stand_in: bool) -> Callable[[Any, Callable[[Any], Any]], Any]:
@@ -131,7 +126,10 @@ class _Claude:
     def __init__(
         self, *, client: "anthropic.Anthropic", till: Till, release: Release, sleep: Callable[[float], None]
     ) -> None:
-        self._client, self._till, self._release, self._sleep = client, till, release, sleep
+        self._client, self._till, self._sleep = client, till, sleep
+        self._wire = Wire(release.model)
+        # The till reads the reply as it came: nobody needs the SDK's classes of it.
+        self._create = client.messages.with_raw_response.create
 
     @property
     def name(self) -> str:
@@ -165,7 +163,7 @@ class _Claude:
         import anthropic  # noqa: PLC0415  # open_model imported it already
 
         try:
-            message = self._client.messages.create(**_wire(request, model=self._release.model))
+            self._create(**self._wire.of(request))
         except anthropic.APITimeoutError as error:
             raise self._till.unavailable(
                 "no answer in time; what it used is not known, the reservation stays"
@@ -175,7 +173,7 @@ class _Claude:
         except anthropic.APIError as error:
             why = f"the connection failed ({type(error.__cause__ or error).__name__}); the reservation stays"
             raise self._till.unavailable(why) from error
-        return self._read(message)
+        return self._read(self._till.answer)
 
     def _failed(self, error: "anthropic.APIStatusError") -> _Retry:
         why = f"HTTP {error.status_code}: {_word(error.error_code) or _word(error.type) or 'error'}"
@@ -185,8 +183,7 @@ class _Claude:
         after_s = _retry_after_s(error.response.headers.get("retry-after"), attempt=self._till.attempt)
         return _Retry(after_s, f"{why}; it asks to wait {after_s:,.0f} s")
 
-    def _read(self, message: "SdkMessage") -> Reply:
-        said = message.to_dict(warnings=False)  # the SDK builds its classes from whatever came
+    def _read(self, said: Mapping[str, Any]) -> Reply:
         try:
             turn = canonical_json(said.get("content"))
             turn.encode()
@@ -196,50 +193,6 @@ class _Claude:
             return reply_of(said.get("stop_reason"), AssistantTurn(turn))
         except ValueError as error:
             raise self._till.unavailable(str(error)) from error
-
-
-def _wire(request: Request, *, model: str) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": model,
-        "max_tokens": request.output_tokens_max,
-        "cache_control": {"type": "ephemeral"},
-        "system": request.system,
-        "messages": [_message(message) for message in request.messages],
-        "tools": [
-            {"name": t.name, "description": t.description, "input_schema": dict(t.input_schema), "strict": True}
-            for t in request.tools
-        ],
-        "output_config": {"format": {"type": "json_schema", "schema": dict(request.answer_schema)}},
-    }
-    if request.last_word is None:
-        return body
-    # The tools stay declared: the conversation has their calls in it, and the prompt cache begins with them.
-    return body | {"tool_choice": {"type": "none"}, "messages": _closed(body["messages"], request.last_word)}
-
-
-def _closed(messages: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
-    """The messages with our words at the end of the last one that is ours."""
-    *earlier, last = messages
-    block = {"type": "text", "text": words}
-    if last["role"] != "user":
-        return [*messages, {"role": "user", "content": [block]}]
-    content = last["content"]
-    said = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return [*earlier, {"role": "user", "content": [*said, block]}]
-
-
-def _message(message: Message) -> dict[str, Any]:
-    match message:
-        case UserText(text):
-            return {"role": "user", "content": text}
-        case AssistantTurn(content_json):
-            return {"role": "assistant", "content": json.loads(content_json)}
-        case ToolResults(results):
-            blocks = [
-                {"type": "tool_result", "tool_use_id": r.call_id, "content": r.text, "is_error": r.refused}
-                for r in results
-            ]
-            return {"role": "user", "content": blocks}
 
 
 def _word(text: object) -> str | None:

@@ -42,6 +42,7 @@ class Till:
 
     From the first paid step on enough is held back for a last word. A request with `last_word` gives the hold up for
     itself; `close` gives it back. An ordinary request is only sent where the hold covers a last word after it.
+    `answer` is the last reply that was paid for, as it came.
     """
 
     def __init__(self, *, release: Release, ledger: Ledger, run: RunScope, limits: Limits, name: str) -> None:
@@ -50,6 +51,7 @@ class Till:
         self._label = release.label  # a digest over the whole release: not once for each attempt
         self.name = name
         self.step, self.attempt, self.last_word = 0, 0, False
+        self.answer: Mapping[str, Any] = {}
         self._attempts: list[tuple[int, Attempt]] = []
         self._hold: Reservation | None = None
         self._holds = 0
@@ -182,6 +184,7 @@ class Till:
         if cost > reservation.micro_usd:
             why = f"it billed {cost:,} micro-USD where {reservation.micro_usd:,} were possible"
             raise self.unavailable(why, "overbilled")
+        self.answer = reply
         return usage
 
     def _settle(self, reservation: Reservation, usage: Usage, outcome: str) -> int:
