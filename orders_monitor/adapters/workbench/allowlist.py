@@ -5,7 +5,7 @@ parsers would read differently, a comment or an odd quotation, is gone by then. 
 (`engine_words`), so that nothing depends on sqlglot reading as DuckDB does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -22,6 +22,8 @@ NODES_MAX = 1_500
 NESTING_MAX = 20
 TABLES_MAX = 8
 FORMAT_CHARACTERS_MAX = 64  # a format writes up to a dozen characters for each of its own
+_UNNAMED = "unnamed_subquery"  # what DuckDB calls a table without a name
+_DATABASES = ("main", "memory", "system", "temp")
 _TABLE_ARGUMENTS = frozenset({"this", "alias", "joins"})
 
 
@@ -136,6 +138,7 @@ def _judge(tree: exp.Query) -> None:
     for node in nodes:
         _judge_node(node)
     _judge_tables(tree)
+    _judge_columns(tree)
 
 
 def _judge_node(node: exp.Expr) -> None:
@@ -149,6 +152,10 @@ def _judge_node(node: exp.Expr) -> None:
             raise Refusal(mistake("the query names a type that is not available"))
         case exp.Var() if not node.name.replace("_", "").isalpha():
             raise Refusal(mistake("the query cannot be read as SQL"))
+        case exp.Tuple() if not isinstance(node.parent, exp.Group):
+            raise Refusal(mistake(NO_ROW))
+        case exp.Distinct() if len(node.expressions) > 1 and isinstance(node.parent, exp.Func):
+            raise Refusal(mistake(NO_ROW))
         case exp.Command() | exp.DML() | exp.DDL() | exp.Into() if kind not in vocabulary.NODES:
             raise Refusal(reach("a query only reads"))
         case exp.Func() if kind not in vocabulary.NODES:
@@ -165,6 +172,10 @@ def _judge_call(node: exp.Func) -> None:
         _judge_function(node.sql_names()[0] if kind != "Func" else "")
     elif isinstance(node, exp.TimeToStr) and not _is_short(node.args.get("format")):
         raise Refusal(limit(f"the format of a time is a literal of at most {FORMAT_CHARACTERS_MAX} characters"))
+    elif node.args.get("count") is not None:
+        raise Refusal(mistake("the largest and the smallest are one value, never a list"))
+    elif isinstance(node, _PATTERNS) and not isinstance(node.expression, exp.Literal):
+        raise Refusal(mistake("a pattern is a literal"))  # another for each row takes longer than can be interrupted
 
 
 def _is_plain(table: exp.Table) -> bool:
@@ -184,11 +195,18 @@ def _judge_function(name: str) -> None:
     lowered = name.lower()
     if lowered in vocabulary.ANONYMOUS:
         return
-    if lowered.startswith(vocabulary.REACHING) or lowered.endswith("_scan"):
+    if is_reaching(lowered):
         raise Refusal(reach(f"the function {lowered[:40]} is outside of what a query may do"))
     raise Refusal(mistake(f"the function {lowered[:40]} is not available"))
 
 
+def is_reaching(function: str) -> bool:
+    """Whether a function that is none of ours would read or change something outside."""
+    return function.lower().startswith(vocabulary.REACHING) or function.lower().endswith("_scan")
+
+
+_PATTERNS = (exp.RegexpLike, exp.RegexpExtract, exp.RegexpFullMatch, exp.SimilarTo)
+NO_ROW = "a whole row is no value here: name its columns one by one"
 _NO_TABLE = "there are two tables, landed and history, and what the query itself names in WITH"
 
 
@@ -218,6 +236,23 @@ def _judge_cte(cte: exp.CTE, named: set[str]) -> None:
         raise Refusal(mistake("a name in WITH is a plain word, once, and neither landed nor history"))
     if name.startswith(vocabulary.REACHING) or name == "information_schema":
         raise Refusal(reach(_NO_TABLE))
+
+
+def _judge_columns(tree: exp.Query) -> None:
+    """DuckDB takes a table's name for a value, its whole row; written as a text, and that again, it never ends."""
+    named = tree.find_all(exp.Table, exp.Subquery)
+    tables = {name.lower() for table in named for name in (table.name, table.alias) if name}
+    for column in tree.find_all(exp.Column):
+        if is_row([part.name for part in column.parts], tables):
+            raise Refusal(mistake(NO_ROW))
+
+
+def is_row(parts: list[str], tables: Container[str]) -> bool:
+    """Whether a column of that name may be a table's row; so named, a column is asked for with its table's name."""
+    *before, last = (part.lower() for part in parts)
+    if last not in tables and not last.startswith(_UNNAMED):
+        return False
+    return len(before) != 1 or before[0] not in tables or before[0] in _DATABASES
 
 
 def _in_order(tree: exp.Query, root: exp.With | None) -> Iterator[exp.Expr]:

@@ -10,10 +10,12 @@ from typing import Any
 import duckdb
 
 from orders_monitor.adapters.workbench import vocabulary
+from orders_monitor.adapters.workbench.allowlist import NO_ROW, is_reaching, is_row
 from orders_monitor.agent.workbench import QueryRefused
 
 _CALLS = ("FUNCTION", "WINDOW")
 _OUTSIDE = QueryRefused(why="the query reads something else than landed and history", kind="reach")
+_NO_ROW = QueryRefused(why=NO_ROW, kind="mistake")
 _UNREADABLE = QueryRefused(why="the query cannot be read as SQL", kind="mistake")
 
 
@@ -29,16 +31,38 @@ def refusal(connection: duckdb.DuckDBPyConnection, sql: str, *, tables: frozense
     if len(tree["statements"]) != 1:
         return _OUTSIDE
     root = tree["statements"][0]["node"]
+    called = frozenset(_called(root))
     named = tables
     for entry in root.pop("cte_map")["map"]:  # each may read what was named before it
-        if not _are_ours(entry["value"], named):
-            return _OUTSIDE
+        refused = _refused(entry["value"], named, called)
+        if refused is not None:
+            return refused
         named |= {entry["key"].lower()}
-    return None if _are_ours(root, named) else _OUTSIDE
+    return _refused(root, named, called)
 
 
-def _are_ours(tree: dict[str, Any], named: frozenset[str]) -> bool:
-    return all(_is_ours(node, named) for node in _nodes(tree))
+def _refused(tree: dict[str, Any], named: frozenset[str], called: frozenset[str]) -> QueryRefused | None:
+    """The gravest that there is to say of any node."""
+    strangers = [node for node in _nodes(tree) if not _is_ours(node, named)]
+    if not all(_is_slip(node) for node in strangers):
+        return _OUTSIDE
+    rows = any(node.get("class") == "COLUMN_REF" and is_row(node["column_names"], called) for node in _nodes(tree))
+    return _UNREADABLE if strangers else _NO_ROW if rows else None
+
+
+def _called(tree: dict[str, Any]) -> Iterator[str]:
+    """Every name of a table in the query, its own and those that the query gives."""
+    for node in _nodes(tree):
+        if "alias" in node and "class" not in node:
+            yield node["alias"].lower()
+            yield node.get("table_name", "").lower()
+
+
+def _is_slip(node: dict[str, Any]) -> bool:
+    """Whether it is a function that does nothing outside, such as the row of `count(DISTINCT (a, b))`."""
+    if node.get("class") not in _CALLS or node.get("schema") or node.get("catalog"):
+        return False
+    return not is_reaching(str(node["function_name"]))
 
 
 def _is_ours(node: dict[str, Any], named: frozenset[str]) -> bool:
