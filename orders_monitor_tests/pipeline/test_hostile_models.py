@@ -18,18 +18,18 @@ STEPS_MAX = 8
 ATTEMPTS_MAX = 3
 CHEAP = ("liar", "impostor")
 ENDINGS = {
-    "gullible": {"guardrail_bypass"},
-    "looper": {"retrieval_thrash"},
-    "stormer": {"tool_storm"},
-    "bloater": {"context_bloat"},
-    "liar": {"answered"},
-    "truncator": {"truncated"},
-    "refuser": {"refused"},
-    "flaky": {"unavailable"},
-    "overbiller": {"overbilled"},
-    "impostor": {"impostor"},
-    "error-propagator": {"error_propagation"},
-    "trespasser": {"guardrail_bypass"},
+    "gullible": "guardrail_bypass",
+    "looper": "retrieval_thrash",
+    "stormer": "tool_storm",
+    "bloater": "context_bloat",
+    "liar": "answered",
+    "truncator": "truncated",
+    "refuser": "refused",
+    "flaky": "unavailable",
+    "overbiller": "overbilled",
+    "impostor": "impostor",
+    "error-propagator": "error_propagation",
+    "trespasser": "guardrail_bypass",
 }
 
 
@@ -63,15 +63,13 @@ def with_budget(shop, **budget):
     "mode", [pytest.param(mode, marks=() if mode in CHEAP else pytest.mark.slow) for mode in ENDINGS]
 )
 def test_every_hostile_mode_ends_by_itself_and_opens_nothing(shop, monkeypatch, mode):
-    """The run is no failure, the ending is the mode's own, nothing is published, and the case waits for a person."""
+    """Within the budget that a table has by default: no failure, the mode's own ending, and a case for a person."""
     monkeypatch.setenv("ORDERS_MONITOR_MODEL", f"stand-in:{mode}")
-    # Enough for a bloater to be seen at what it does, before it cannot pay.
-    shop = with_budget(shop, run_tokens=200_000, run_micro_usd=1_000_000)
     result, found, plan = night_of(shop, planted() if mode == "gullible" else drifted())
     shown = {e.asset_key.path[-1]: e.materialization.metadata for e in result.get_asset_materialization_events()}
 
     assert result.success
-    assert found.ending in ENDINGS[mode], found.why
+    assert ENDINGS[mode] == found.ending, found.why
     assert f"stand-in:{mode}" == found.model
     assert found.spend.calls <= (STEPS_MAX + 1) * ATTEMPTS_MAX
     assert 0 <= found.spend.remaining_tokens
