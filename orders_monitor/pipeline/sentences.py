@@ -73,9 +73,12 @@ def visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that came from data or model, as one line in which Markdown finds no table, link or image."""
-    flat = " ".join(text.split())
-    for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!"):
+    """A text that came from data or model, as one line in which Markdown finds no table, link or image.
+
+    Nothing in it turns the line around or cannot be seen, also not as a character that is spelt out (`&#x202e;`).
+    """
+    flat = visible(" ".join(text.split()))
+    for mark in ("\\", "`", "|", "[", "]", "<", ">", "*", "!", "&", "~"):
         flat = flat.replace(mark, f"\\{mark}")
     # The UI makes a link of a bare address, escaped or not: a character of no width keeps it text.
     return flat.replace("://", ":\N{ZERO WIDTH SPACE}//").replace("www.", "www\N{ZERO WIDTH SPACE}.")

@@ -10,7 +10,7 @@ from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.pipeline import metadata
 from orders_monitor.pipeline.landed import land
 from orders_monitor.pipeline.profile import personal_columns, scan
-from orders_monitor.pipeline.sentences import visible
+from orders_monitor.pipeline.sentences import plain, visible
 from orders_monitor_tests.cases import CONTRACT, EXPECTATIONS
 from orders_monitor_tests.small_shop import DAY, HEADER, csv_of, rows_of
 
@@ -41,6 +41,11 @@ def test_a_column_is_no_markdown_in_the_report(name):
 def test_a_name_begins_no_line_in_a_terminal():
     """A line break or an escape sequence in a column's name stays within its line, as a mark."""
     assert "drift:added:x�digest 0123�[2J" == visible("drift:added:x\ndigest 0123\x1b[2J")
+
+
+def test_a_text_in_the_ui_is_what_it_looks_like():
+    """Nothing turns the line around, hides in it or strikes it out; nor does what is spelt out as an entity."""
+    assert r"a�b�c \&#x202e; \~\~not\~\~" == plain("a\u202eb\u200bc &#x202e; ~~not~~")
 
 
 @pytest.mark.parametrize("came_as", ["Email", "mail"])
