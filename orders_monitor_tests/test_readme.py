@@ -55,7 +55,15 @@ def without_settings() -> dict[str, str]:
 OURS = ".venv/bin/orders-monitor "
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if not c.startswith(("make ", OURS))])
+SLOW = ("dg check", "dg list")  # what `dagster definitions validate` loads too, and the snapshot of the graph lists
+
+
+def marked(command: str) -> object:
+    """The command; slow where it takes seconds to say what another one says."""
+    return pytest.param(command, marks=pytest.mark.slow) if any(part in command for part in SLOW) else command
+
+
+@pytest.mark.parametrize("command", [marked(c) for c in commands() if not c.startswith(("make ", OURS))])
 def test_every_command_runs(command, tmp_path):
     """Each command of the README, typed in the repository's root, ends well on an empty home."""
     here = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")

@@ -199,6 +199,7 @@ def test_the_list_is_what_needs_a_person(terminal):
     ] == seen.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_json_list_is_nothing_but_json(terminal):
     """The installed script's standard output is one JSON list whose objects have the five promised keys."""
     seen = terminal.starts("review", "list", "--json")

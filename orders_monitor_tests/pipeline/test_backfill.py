@@ -33,6 +33,7 @@ def test_one_partition_stops_no_other(shop):
     assert ["approved", "held", "awaiting", "held"] == [shop.gate(day).status for day in DAYS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [DAYS, DAYS[::-1]], ids=["forwards", "backwards"])
 def test_partitions_may_run_in_any_order(shop, order):
     """What a partition's own verdict is does not depend on whether its neighbours ran before it."""
@@ -51,7 +52,7 @@ def test_every_asset_is_one_run_a_partition(shop):
     assert dict.fromkeys(["small_shop", *(f"small_shop/{stage}" for stage in keys.STAGES)]) == policies
 
 
-@pytest.mark.parametrize("job", [keys.nightly_job, keys.publish_job])
+@pytest.mark.parametrize("job", [pytest.param(keys.nightly_job, marks=pytest.mark.slow), keys.publish_job])
 def test_a_run_over_a_range_is_refused(shop, job):
     """Somebody who forces one run over many partitions is told to choose one; nothing is recorded or published."""
     arrive(shop)

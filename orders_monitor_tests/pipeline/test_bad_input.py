@@ -74,6 +74,7 @@ def amber(shop: Shop) -> str:
 # Amber: the data is broken. The same partition lands again when it is repaired.
 
 
+@pytest.mark.slow
 def test_a_file_that_did_not_come_is_held(shop):
     """Nothing landed, and the sentence names the file that was looked for."""
     assert f"held: there is no file '{DAY}.csv'" == amber(shop)
@@ -86,8 +87,12 @@ def test_a_file_that_did_not_come_is_held(shop):
     ("content", "said"),
     [
         (b"", "is empty (0 bytes)"),
-        (b"\x00\x01\x02PNG\xff" * 50, "is not UTF-8 text in line 1"),
-        (b"order_id,status\n1,paid\n2,paid,3,4\n", "is not a CSV table whose rows fit its header"),
+        pytest.param(b"\x00\x01\x02PNG\xff" * 50, "is not UTF-8 text in line 1", marks=pytest.mark.slow),
+        pytest.param(
+            b"order_id,status\n1,paid\n2,paid,3,4\n",
+            "is not a CSV table whose rows fit its header",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_garbage_is_held(shop, content, said):
@@ -99,6 +104,7 @@ def test_garbage_is_held(shop, content, said):
     assert quietly_published(shop)
 
 
+@pytest.mark.slow
 def test_a_torn_parquet_file_is_held(opened, tmp_path):
     """Half a Parquet file is held; the whole one is published."""
     whole = parquet_of(tmp_path)
@@ -117,6 +123,7 @@ def parquet_of(folder: Path) -> bytes:
     return (folder / "orders.parquet").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_row_is_held(shop):
     """A header and no row is a night of which nobody knows whether it is over."""
     shop.arrives(DAY, HEADER + "\n")
@@ -143,6 +150,7 @@ def test_bad_data_takes_nothing_from_readers(shop):
 # Strange data that is nobody's mistake.
 
 
+@pytest.mark.slow
 def test_a_hostile_column_name_is_a_name(shop):
     """A name like the end of a statement lands as it is, is not published, and ends no statement."""
     rows = [[*row, "x"] for row in rows_of(DAY)]
@@ -345,6 +353,7 @@ def test_the_command_line_tells_a_mistake_in_the_declaration(tmp_path):
     assert (1, "", "shop.yaml:2: name: 'Small Shop' does not match ^[a-z][a-z0-9_]{0,62}$\n") == ran
 
 
+@pytest.mark.slow
 def test_the_command_line_tells_a_path_that_leads_nowhere(tmp_path):
     """A broken run is the exit code, and its sentence is on standard error."""
     written(tmp_path, source={"kind": "files", "path": "no/such/folder/{partition}.csv", "format": "csv"})

@@ -84,6 +84,7 @@ def test_commands_keep_their_history_on_postgresql(project, postgres_url, monkey
     assert [] == list((project.parent / "home").rglob("*.db"))
 
 
+@pytest.mark.slow
 def test_another_home_is_another_history(project, monkeypatch):
     """ORDERS_MONITOR_HOME moves everything that Dagster writes."""
     with open_instance() as instance:

@@ -98,6 +98,7 @@ def test_the_publish_job_without_a_decision_is_blocked(shop):
     assert (False, "ERROR") == checks_of(result)[keys.HUMAN_REVIEW]
 
 
+@pytest.mark.slow
 def test_a_run_over_everything_publishes_nothing_undecided(shop):
     """A run that selects every asset, as a backfill over everything does, stops before the table."""
     waiting(shop)
@@ -136,6 +137,7 @@ def test_a_stale_approval_does_not_publish(shop):
     assert ([], "stale") == (materialized(result), shop.gate(DAY).status)
 
 
+@pytest.mark.slow
 def test_an_identical_plan_keeps_its_approval(shop):
     """A night that runs again on the same bytes asks nobody again: the digest is the same."""
     decide(shop, "approve", waiting(shop))
@@ -144,6 +146,7 @@ def test_an_identical_plan_keeps_its_approval(shop):
     assert "approved" == shop.gate(DAY).status
 
 
+@pytest.mark.slow
 def test_a_digest_of_another_partition_is_refused(shop):
     """The digest of one partition decides nothing on another."""
     published_day_before(shop)

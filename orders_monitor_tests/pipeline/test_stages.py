@@ -73,6 +73,7 @@ def test_the_same_bytes_are_one_file_and_never_rewritten(shop):
     assert said(first)["landed"][metadata.LANDED_DIGEST] == said(again)["landed"][metadata.LANDED_DIGEST]
 
 
+@pytest.mark.slow
 def test_other_bytes_are_another_file_and_the_first_one_stays(shop):
     """What lands later gets a name of its own; what was landed before is still there, byte for byte."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
@@ -163,6 +164,7 @@ def test_no_row_is_lost_between_landed_and_candidate(shop):
     )
 
 
+@pytest.mark.slow
 def test_the_same_plan_on_the_same_bytes_is_the_same_candidate(shop):
     """A night that runs again makes the same plan and the same file, so that a decision on it still counts."""
     shop.arrives(DAY, csv_of(dirty()))
@@ -227,7 +229,11 @@ def test_a_stage_before_its_time_says_what_to_materialize(shop, stage, missing):
 
 @pytest.mark.parametrize(
     ("selected", "needed"),
-    [(("quality",), "profile"), (("plan", "candidate"), "quality"), (("profile", "plan"), "quality")],
+    [
+        (("quality",), "profile"),
+        pytest.param(("plan", "candidate"), "quality", marks=pytest.mark.slow),
+        pytest.param(("profile", "plan"), "quality", marks=pytest.mark.slow),
+    ],
 )
 def test_what_was_found_out_about_other_bytes_is_not_believed(shop, selected, needed):
     """Landed again, a partition is not planned on what was said of the bytes before: the stage to run is named."""
