@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX = 3
 # What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose.
 PROMPT_OVERHEAD_TOKENS = 1_000
+# What takes the place of an answer that a last word has no room for.
+REFUSAL_BYTES_MAX = 250
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.
 _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
 # More than a run can hold back one after the other: the holds of an earlier execution keep their numbers.
@@ -49,6 +51,7 @@ class Till:
         own = Cap(tokens=release.budget.run_tokens, micro_usd=release.budget.run_micro_usd)
         self._release, self._ledger, self._run, self._limits = release, ledger, run, limits.within_run(own)
         self._label = release.label  # a digest over the whole release: not once for each attempt
+        self._growth_tokens = _growth_tokens(release)
         self.name = name
         self.step, self.attempt, self.last_word = 0, 0, False
         self.answer: Mapping[str, Any] = {}
@@ -133,7 +136,7 @@ class Till:
             output_tokens_wanted=wanted,
             output_tokens_min=guardrails.output_tokens_min,
             finalisation_tokens=0 if self.last_word else guardrails.finalisation_tokens,
-            growth_tokens=PROMPT_OVERHEAD_TOKENS,
+            growth_tokens=self._growth_tokens,
         )
         _, *hold = order.amounts(wanted)
         if self._hold is not None and hold and _covers(self._hold, hold[0].tokens, hold[0].micro_usd):
@@ -213,6 +216,13 @@ class Till:
         )
         earlier = [(s, a) for s, a in self._attempts if s == reservation.step and a.attempt != reservation.attempt]
         self._attempts = [*earlier, (reservation.step, attempt)]
+
+
+def _growth_tokens(release: Release) -> int:
+    """How much longer a last word's prompt can be than the one before it with its reply: our words, and refusals."""
+    words = release.prompt("last_word")
+    said = 0 if words is None else len(canonical_json(words.text).encode())
+    return PROMPT_OVERHEAD_TOKENS + said + REFUSAL_BYTES_MAX * release.guardrails.calls_per_turn_max
 
 
 def _covers(hold: Reservation, tokens: int, micro_usd: int) -> bool:

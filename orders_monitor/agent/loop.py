@@ -114,8 +114,15 @@ class _Conversation:
         return None
 
     def _last_word(self, cause: End) -> End:
-        """What can be said with what is known, for a person. Where nothing can, the cause stays the ending."""
-        reply = self._turns.ask(replace(self._said, last_word=prompts.last_word_text(self._release)))
+        """What can be said with what is known, for a person. Where nothing can, the cause stays the ending.
+
+        Enough is held back for the words that led to the last answers, and not for those answers themselves.
+        """
+        request = replace(self._said, last_word=prompts.last_word_text(self._release))
+        reply = self._turns.ask(request)
+        shorter = prompts.without_last_answers(request)
+        if shorter is not None and isinstance(reply, End) and reply.ending == "budget_exhausted":
+            reply = self._turns.ask(shorter)
         end = reply if isinstance(reply, End) else self._turns.conclude(reply, STEPS[reply.stop])
         if end.ending == "answered":
             return replace(end, ending="finalised", why=f"{cause.why}; its last word: {end.why}")

@@ -1,5 +1,6 @@
 """What we say to the model: the release's prompt files, the case's name, and the form of the answer."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from orders_monitor.agent import tools
 from orders_monitor.agent.briefing import Briefing
-from orders_monitor.agent.model import Message, Request
+from orders_monitor.agent.model import Message, Request, ToolResult, ToolResults
 from orders_monitor.agent.schema import strict_schema
 from orders_monitor.core.errors import ReleaseInvalid
 from orders_monitor.core.investigation import Finding
@@ -16,6 +17,7 @@ from orders_monitor.core.release import Release
 from orders_monitor.core.value import Value, canonical_json
 
 NEEDED = ("system", "task", "last_word")
+NO_ROOM = canonical_json({"refused": "the budget is used up: there is no room for this answer"})
 
 
 class Answer(Value):
@@ -72,6 +74,15 @@ def request(messages: tuple[Message, ...], *, release: Release) -> Request:
         answer_schema=answer_schema(),
         output_tokens_max=release.guardrails.output_tokens_max,
     )
+
+
+def without_last_answers(request: Request) -> Request | None:
+    """The same request, each of the last answers left out with a word on why; None where nothing else was answered."""
+    *earlier, last = request.messages
+    if not isinstance(last, ToolResults) or not any(isinstance(message, ToolResults) for message in earlier):
+        return None
+    left_out = tuple(ToolResult(result.call_id, NO_ROOM, refused=True) for result in last.results)
+    return replace(request, messages=(*earlier, ToolResults(left_out)))
 
 
 def read_answer(text: str) -> Answer | str:

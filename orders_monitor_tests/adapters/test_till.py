@@ -1,7 +1,7 @@
 """The till alone, without the SDK: what is held, clamped, settled, and given back."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orders_monitor.adapters.till import Till
+from orders_monitor.agent.prompts import NO_ROOM, last_word_text
 from orders_monitor.core.budget import HOLD, Cap, Reservation, RunScope, RunSpend
 from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable
 from orders_monitor.core.record import Attempt
@@ -69,6 +70,7 @@ class Counter:
         answer: Http | Exception | Callable[[dict[str, Any]], Http] | None = None,
         *,
         words: str = "x",
+        more: Sequence[dict[str, Any]] = (),
         last_word: bool = False,
     ) -> None:
         self.till.step, self.till.attempt, self.till.last_word = self.till.step + 1, 1, last_word
@@ -79,7 +81,7 @@ class Counter:
                 raise answer
             return answer(request.json) if callable(answer) else answer or reply()
 
-        body = {"max_tokens": 4_000, "messages": [{"role": "user", "content": words}]}
+        body = {"max_tokens": 4_000, "messages": [{"role": "user", "content": words}, *more]}
         self.till.pay(Request(body), call_next)
 
     @property
@@ -132,7 +134,9 @@ def test_the_hold_grows_with_the_prompt():
     counter.send(words="x" * 30_000)
 
     prompt_max = 30_000 + 1_000 + len('{"max_tokens":4000,"messages":[{"content":"","role":"user"}]}')
-    assert prompt_max + 4_000 + 1_000 + 2_000 == counter.hold[0]
+    said = len(json.dumps(last_word_text(RELEASE)))
+    refusals = 250 * RELEASE.guardrails.calls_per_turn_max
+    assert prompt_max + 4_000 + 1_000 + said + refusals + 2_000 == counter.hold[0]
     assert [1, 2] == [e.attempt for e in counter.ledger.entries if isinstance(e, Reservation) and e.step == HOLD]
 
 
@@ -287,7 +291,8 @@ def test_the_prompt_tokens_of_a_run_and_the_part_that_was_cached_are_added_up():
 def test_no_run_passes_its_budget_and_each_that_began_can_say_a_last_word(tokens, micro_usd, steps):
     """The greediest server bills a token a byte and every token of output: it never gets more than the budget.
 
-    And after each ordinary step that was paid, a last word with that step's prompt is paid too.
+    And after each ordinary step that was paid, a last word is paid too: that step's prompt, the longest reply to it,
+    and what is said in place of the answers to its calls.
     """
     counter, billed, words = Counter(tokens=tokens, micro_usd=micro_usd), 0, ""
     for size, status in steps:
@@ -297,7 +302,9 @@ def test_no_run_passes_its_budget_and_each_that_began_can_say_a_last_word(tokens
         except BudgetExhausted:
             break
     if counter.sent:
-        billed += _send_greedily(counter, counter.sent[-1]["messages"][0]["content"], 200, last_word=True)
+        last = counter.sent[-1]
+        more = _left_out(output_tokens=last["max_tokens"])
+        billed += _send_greedily(counter, last["messages"][0]["content"], 200, more=more, last_word=True)
     counter.till.close()
 
     assert billed <= counter.spend.held_tokens <= tokens
@@ -305,7 +312,19 @@ def test_no_run_passes_its_budget_and_each_that_began_can_say_a_last_word(tokens
     assert (0, 0) == counter.hold
 
 
-def _send_greedily(counter: Counter, words: str, status: int, *, last_word: bool = False) -> int:
+def _left_out(*, output_tokens: int) -> list[dict[str, Any]]:
+    """A reply at a token a byte that asks for all that a turn may, and a refusal for each, with our last words."""
+    ids = [f"toolu_{n:024}" for n in range(RELEASE.guardrails.calls_per_turn_max)]
+    turn = {"role": "assistant", "content": [{"type": "tool_use", "id": each, "input": {}} for each in ids]}
+    turn["content"][0]["input"] = {"query": "x" * (output_tokens - len(json.dumps(turn)))}
+    refused = [{"type": "tool_result", "tool_use_id": i, "content": NO_ROOM, "is_error": True} for i in ids]
+    words = {"type": "text", "text": last_word_text(RELEASE)}
+    return [turn, {"role": "user", "content": [*refused, words]}]
+
+
+def _send_greedily(
+    counter: Counter, words: str, status: int, *, more: Sequence[dict[str, Any]] = (), last_word: bool = False
+) -> int:
     """What the server billed: all that it could, also where its answer is lost."""
     billed = []
 
@@ -319,5 +338,5 @@ def _send_greedily(counter: Counter, words: str, status: int, *, last_word: bool
         return reply(usage, status=status)
 
     with suppress(TimeoutError):
-        counter.send(answer, words=words, last_word=last_word)
+        counter.send(answer, words=words, more=more, last_word=last_word)
     return sum(billed)

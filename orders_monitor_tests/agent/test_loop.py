@@ -21,7 +21,7 @@ from orders_monitor.agent.model import (
     ToolResults,
     digest_of_request,
 )
-from orders_monitor.agent.prompts import last_word_text
+from orders_monitor.agent.prompts import NO_ROOM, last_word_text
 from orders_monitor.core.drift import ColumnRenamed
 from orders_monitor.core.errors import (
     BreakerOpen,
@@ -293,6 +293,28 @@ def test_steps_that_end_buy_one_last_word_too():
     assert investigation.why.startswith("no answer after 2 steps; its last word: ")
 
 
+def test_a_last_word_with_no_room_for_the_last_answers_is_said_without_them():
+    """What was answered before stays; each of the last answers is left out, and the model is told why."""
+    case = briefing(changes=(ColumnRenamed(column="amount", now="total", score=0.97),), columns=(profiled("a"),))
+
+    def pays_for_little(request):
+        if request.last_word and request.messages[-1].results[0].refused:
+            return says(json.dumps(ANSWER))
+        if request.last_word or len(request.messages) == 5:
+            raise BudgetExhausted(scope="run r", wanted=9_000, remaining=1_200, unit="tokens")
+        return asks(signals() if len(request.messages) == 1 else ToolCall("2", "profile", {"columns": ["a"]}))
+
+    model, recorder = ScriptedModel(pays_for_little), ListRecorder()
+    investigation = investigate(case, model=model, release=release(), recorder=recorder)
+
+    assert ("finalised", 2) == (investigation.ending, len(investigation.proposed))
+    asked = [(event.step, event.last_word) for event in recorder.events if event.kind == "asked"]
+    assert [(1, False), (2, False), (3, False), (4, True), (4, True)] == asked
+    assert (ToolResult("2", NO_ROOM, refused=True),) == results(model, 4)
+    assert model.requests[3].messages[:-1] == model.requests[4].messages[:-1]
+    assert [False, False] == [result.refused for turn in (1, 3) for result in results(model, turn)]
+
+
 @pytest.mark.parametrize(
     ("last", "ending", "why"),
     [
@@ -305,7 +327,7 @@ def test_steps_that_end_buy_one_last_word_too():
     ],
 )
 def test_a_last_word_that_is_none_leaves_the_cause_as_the_ending(last, ending, why):
-    """Nothing is proposed then; a model that is not itself is told as that."""
+    """Nothing is proposed then; a model that is not itself is told as that. All that is known is never left out."""
     budget = BudgetExhausted(scope="run r", wanted=9_000, remaining=1_200, unit="tokens")
     model = ScriptedModel(asks(signals()), budget, last)
 
@@ -391,7 +413,7 @@ LINES = st.one_of(REPLIES, REPLIES.map(lambda reply: replace(reply, stop="tool_u
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(script=st.lists(LINES, min_size=1, max_size=10))
 def test_no_model_keeps_it_talking(script):
-    """Whatever is said: at most one reply more than steps, the model closed, one ending, and no call run unjudged."""
+    """Whatever is said: two requests more than steps at most, the model closed, one ending, no call run unjudged."""
     model, recorder, ours = ScriptedModel(*script), ListRecorder(), OURS
     try:
         found = investigate(RENAMED, model=model, release=ours, recorder=recorder)
@@ -400,7 +422,7 @@ def test_no_model_keeps_it_talking(script):
 
     kinds = Counter(event.kind for event in recorder.events)
     ended = [event for event in recorder.events if isinstance(event, Ended)]
-    assert len(model.requests) <= ours.guardrails.steps_max + 1
+    assert len(model.requests) <= ours.guardrails.steps_max + 2
     assert (True, 1) == (model.closed, len(ended))
     assert ended[0].ending == ("broken" if found is None else found.ending)
     assert len(recorder.events) == recorder.flushed[-1]
