@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orders_monitor.adapters.till import Till
@@ -288,6 +288,7 @@ def test_the_prompt_tokens_of_a_run_and_the_part_that_was_cached_are_added_up():
     micro_usd=st.integers(0, 400_000),
     steps=st.lists(st.tuples(st.integers(0, 5_000), st.sampled_from([200, 200, 0, 429, 504])), max_size=6),
 )
+@example(tokens=53_000, micro_usd=400_000, steps=[(20_000, 200)])  # a long prompt, paid with nothing to spare
 def test_no_run_passes_its_budget_and_each_that_began_can_say_a_last_word(tokens, micro_usd, steps):
     """The greediest server bills a token a byte and every token of output: it never gets more than the budget.
 
