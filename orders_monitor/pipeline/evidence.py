@@ -6,13 +6,15 @@ tool is run again on the same question.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from orders_monitor.adapters.releases import load_release
 from orders_monitor.agent import tools
 from orders_monitor.agent.model import ToolCall
+from orders_monitor.agent.workbench import Cell
 from orders_monitor.core import retrial
 from orders_monitor.core.claims import CHANGED_FILE, Claims, Differs, Holds, Tried, Unknown, cited_by
 from orders_monitor.core.errors import ToolRefused
@@ -132,12 +134,22 @@ class _Retrial:
                     release=release,
                     workbench=workbench,
                 )
+                own = workbench.own_words(call.arguments["query"]) if call.name == "sql" else None
         except ToolRefused as refused:
             return Differs(why=f"asked again, it is refused: {refused.why}")
         if hashlib.sha256(text.encode()).hexdigest() != question.answer_digest:
             return Differs(why="asked again, the tool answers something else")
-        answer = json.loads(text)
+        return _held(json.loads(text), own)
+
+
+def _held(answer: dict[str, Any], own: Collection[Cell] | None) -> Holds:
+    """The numbers and names in an answer. What a query says of itself is neither, nor what it calls its columns."""
+    if own is None:
         return Holds(numbers=tuple(flattened(answer)), texts=tuple(_texts(answer))[:_TEXTS_MAX])
+    said = [number.value for number in flattened(list(own))]
+    numbers = (number for number in flattened(answer) if number.value not in said)
+    texts = (text for text in _texts(answer["rows"]) if text not in own)
+    return Holds(numbers=tuple(numbers), texts=tuple(texts)[:_TEXTS_MAX])
 
 
 def _texts(body: object) -> list[str]:

@@ -138,6 +138,31 @@ def test_a_tool_is_run_again_on_the_same_question(desk, found):
     )
 
 
+@pytest.mark.parametrize(
+    ("query", "claim", "holds"),
+    [
+        ("SELECT count(*) AS n, 41 AS checked FROM landed", "40 rows", True),
+        ("SELECT count(*) AS n, 41 AS checked FROM landed", "41 rows", False),
+        ("SELECT 41 - 1 AS n, count(*) * 0 + 41 AS m, 'all 42 are fine' AS o FROM landed LIMIT 1", "40 rows", False),
+        ("SELECT 41 - 1 AS n, count(*) * 0 + 41 AS m, 'all 42 are fine' AS o FROM landed LIMIT 1", "41 rows", False),
+        ("SELECT 'all 42 are fine' AS o FROM landed LIMIT 1", "'all 42 are fine'", False),
+        ("SELECT max(CASE WHEN true THEN '7' END) AS n FROM landed", "{sql#rows.0.0} rows", False),
+        ('SELECT count(*) AS "42 rows are fine" FROM landed', "'42 rows are fine'", False),
+        ("SELECT sum(CASE WHEN quantity = 1 THEN 1 ELSE 0 END) FROM landed WHERE order_id > 9", "10 are small", True),
+    ],
+)
+def test_what_a_query_says_itself_is_no_evidence(desk, found, query, claim, holds):
+    """A number, a text or a column's name that the query brings along is the asker's, whatever it is called."""
+    call = asking_for("sql", query=query)
+    answer = run_now(desk, call, load_release(desk.settings.prompts, "orders_daily"))
+    question = Question(
+        evidence=call.evidence, tool=call.name, arguments=json.dumps(call.arguments), answer_digest=sha256(answer)
+    )
+    made = drawn(desk, found((claim.replace("sql#", f"{call.evidence}#"), call.evidence), questions=(question,)))
+
+    assert (holds, "agent" if holds else "doubted") == (bool(made.claims.kept), made.plan.origin)
+
+
 def test_a_file_that_was_changed_is_nobodys_evidence(desk, found):
     """Its bytes are looked at before anything else: the partition is held, and everything cited differs."""
     landing = desk.read(DAY, "landed", Landing).model_copy(update={"digest": "0" * 64})
@@ -182,7 +207,8 @@ def asking_for(tool, **arguments):
 
 def run_now(desk, call, release):
     briefing = casefile.brief(desk, DAY, desk.read(DAY, "quality", Quality))
-    return tools.run(call, briefing=briefing, release=release, workbench=None)
+    with casefile.room_of(desk, desk.read(DAY, "landed", Landing), release) as workbench:
+        return tools.run(call, briefing=briefing, release=release, workbench=workbench)
 
 
 def sha256(text):

@@ -126,6 +126,13 @@ class DuckWorkbench:
             catches=self._catches,
         )
 
+    def own_words(self, sql: str) -> frozenset[Cell]:
+        """The values in the query's answer that it says itself: none of them is evidence. Raises StoreUnavailable."""
+        from orders_monitor.adapters.workbench.own_words import constants  # noqa: PLC0415 - as above
+
+        answers = [self.query(f"SELECT {constant}") for constant in constants(sql)]
+        return frozenset(value for rows in answers if isinstance(rows, Rows) for row in rows.rows for value in row)
+
     def canonical(self, sql: str) -> str | None:
         """One text for all queries that ask the same; None where it is no single SELECT."""
         from orders_monitor.adapters.workbench.canonical import canonical  # noqa: PLC0415 - the parser is heavy
