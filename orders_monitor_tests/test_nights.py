@@ -2,18 +2,20 @@
 
 A folder of `nights/` holds `landing.csv` (that night's file of the small shop), `expected.json` (what comes of it and
 why the story is told) and, where readers have something already, `before.csv`: the day before, run and published first.
-What is out of the ordinary is in `given`: the `model` as the settings name it, a declared `budget`, a landed file that
-somebody changes after it was examined (`landed_file_changes`).
+What is out of the ordinary is in `given`: the `model` as the settings name it, a declared `budget`, other `guardrails`
+of the release, a landed file that somebody changes after it was examined (`landed_file_changes`).
 """
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
+import yaml
 
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.investigation import Investigation
@@ -21,6 +23,7 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.quality import Quality
 from orders_monitor.pipeline import keys
+from orders_monitor_tests.cases import PROMPTS
 from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, open_shop, published_days
 
 NIGHTS = Path(__file__).with_name("nights")
@@ -36,10 +39,23 @@ def opened(tmp_path, monkeypatch):
         def shop(given: dict[str, Any]) -> Shop:
             monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
             monkeypatch.setenv("ORDERS_MONITOR_MODEL", given.get("model", "stand-in"))
+            monkeypatch.setenv("ORDERS_MONITOR_PROMPTS", str(released(tmp_path, given.get("guardrails", {}))))
             monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
             return open_shop(tmp_path, instance, **({"budget": given["budget"]} if "budget" in given else {}))
 
         yield shop
+
+
+def released(folder: Path, guardrails: dict[str, object]) -> Path:
+    """The repository's releases, of the one of orders_daily with other guardrails."""
+    if not guardrails:
+        return PROMPTS
+    prompts = Path(shutil.copytree(PROMPTS, folder / "prompts"))
+    file = prompts / "orders_daily" / "release.yaml"
+    release = yaml.safe_load(file.read_text(encoding="utf-8"))
+    release["guardrails"] |= guardrails
+    file.write_text(json.dumps(release), encoding="utf-8")
+    return prompts
 
 
 def told(shop: Shop, story: Path, *, given: dict[str, Any]) -> dict[str, object]:
@@ -77,12 +93,13 @@ def _found(shop: Shop) -> dict[str, object]:
     with shop.desk() as desk:
         quality, plan = desk.read(DAY, "quality", Quality), desk.read(DAY, "plan", Plan)
         candidate = desk.find(DAY, "candidate", Candidate)
-        spend = desk.read(DAY, "investigation", Investigation).spend
+        investigation = desk.read(DAY, "investigation", Investigation)
         decision = desk.gate(DAY).decision
         published = published_days(desk, [DAY])[DAY] is not None
     return {
         "signals": {signal.id: signal.severity for signal in quality.signals},
-        "agent_was_paid": spend.spent_tokens > 0,
+        "agent_was_paid": investigation.spend.spent_tokens > 0,
+        "ending": investigation.ending,
         "origin": plan.origin,
         "actions": [_said(action.model_dump(mode="json")) for action in plan.actions],
         "unexplained": list(plan.unexplained),
