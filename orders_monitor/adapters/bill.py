@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from orders_monitor.core.price import Usage
 
-# No reply bills this many, and the ledger's 64 bits hold their price.
-TOKENS_MAX = 10**9
+# No reply bills more: a model's context and the longest reply together are less. What says so all the same would empty
+# the month's budget of a whole team with one lie, so it is no count.
+TOKENS_MAX = 2_000_000
 DEPTH_MAX = 100
 
 

@@ -93,7 +93,7 @@ def open_model(
         max_retries=0,  # the SDK retries timeouts, unpaid, and obeys a retry-after of a day
         timeout=timeout_s,
         http_client=httpx2.Client(transport=transport, timeout=timeout_s, event_hooks=hooks, follow_redirects=False),
-        middleware=[till.pay, _as_named(till, stand_in=recorded_as is not None)],
+        middleware=[till.pay, _as_named(till, stand_in=recorded_as is not None, api_key=api_key)],
         open_telemetry=False if open_telemetry is None else dict(open_telemetry),  # type: ignore[arg-type]  # as given
     )
     return _Claude(client=client, till=till, release=release, sleep=sleep)
@@ -103,15 +103,20 @@ def _is_sent(header: bytes) -> bool:
     return header in _SENT or header.startswith(b"x-stainless-")
 
 
-def _as_named(till: Till, *, stand_in: bool) -> Callable[[Any, Callable[[Any], Any]], Any]:
-    """The middleware that takes no stand-in's word for the pinned model's, nor another's for the stand-in's."""
+def _as_named(till: Till, *, stand_in: bool, api_key: str) -> Callable[[Any, Callable[[Any], Any]], Any]:
+    """The middleware that takes no stand-in's word for the pinned model's, nor another's for the stand-in's.
+
+    Nor is a reply read that quotes our key: replies are written down.
+    """
 
     def middleware(request: Any, call_next: Callable[[Any], Any]) -> Any:
         response = call_next(request)
-        says_so = STAND_IN_HEADER in response.headers
+        says_so, failed = STAND_IN_HEADER in response.headers, response.status_code >= 400  # noqa: PLR2004  # HTTP's errors
+        if not (stand_in or failed) and api_key.encode() in response.http_response.content:
+            raise till.unavailable("its reply quotes the key that it was asked with; the reservation stays")
         if says_so and not stand_in:
             raise till.unavailable("a stand-in answered in its place; the reservation stays", "impostor")
-        if stand_in and not says_so and response.status_code < 400:  # noqa: PLR2004  # where HTTP's errors begin
+        if stand_in and not (says_so or failed):
             raise till.unavailable(
                 "what answered is no stand-in, and may cost money; the reservation stays", "impostor"
             )
