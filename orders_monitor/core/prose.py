@@ -6,6 +6,7 @@ reads like a number and cannot be checked (digits of other scripts or inside a w
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,14 +19,24 @@ _RELATIVE = Decimal("0.001")  # 1.23457e+06 is a rounding, 1e6 of 1,234,567 is n
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen")
 _TEENS = ("fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-WORDS = {word: 2 + n for n, word in enumerate((*_SMALL, *_TEENS))} | {w: 10 * n for n, w in enumerate(_TENS, start=2)}
-_MANY = "hundred|thousand|million|billion|trillion|dozen"
+_UP_TO_TWENTY = {word: Decimal(2 + n) for n, word in enumerate((*_SMALL, *_TEENS))}
+_ROUND = {word: Decimal(10 * n) for n, word in enumerate(_TENS, start=2)}
+WORDS = {"zero": Decimal(0), "half": Decimal("0.5"), **_UP_TO_TWENTY, **_ROUND}
+_UNITS = {"one": Decimal(1)} | {word: Decimal(2 + n) for n, word in enumerate(_SMALL[:8])}
+_MANY = "hundred|thousand|million|billion|trillion|quadrillion|dozen|myriad"
 
 _DIGITS = r"(?:[0-9]{1,3}(?:[ ,'\u2019_\u00a0\u2009\u202f][0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
 _NUMBER = rf"(?:(?<![\w)\]}}\"'`%.])[+\-\u2212])?(?:{_DIGITS})(?:[eE][+-]?[0-9]+)?"
 _PERCENT = r"\s?%|\s(?:percent|per\scent|percentage\spoints?)\b"
-_TOKEN = rf"(?P<number>{_NUMBER})(?P<percent>{_PERCENT})?|(?P<word>(?i:\b(?:{'|'.join(WORDS)}|(?:{_MANY})s?)\b))"
+_TIMES = r"\s?(?i:k|m|g|bn|mn|mio|mrd|lakhs?|crores?)\b"
+_COMPOUND = rf"(?:{'|'.join(_ROUND)})[\s-](?:{'|'.join(_UNITS)})"
+_TOKEN = (
+    rf"(?P<number>{_NUMBER})(?P<percent>{_PERCENT})?(?P<times>{_TIMES})?"
+    rf"|(?P<word>(?i:\b(?:{_COMPOUND}|{'|'.join(WORDS)}|(?:{_MANY})s?)\b))"
+    r"|(?P<mixed>[A-Za-z][\u0370-\u03ff]|[\u0370-\u03ff][A-Za-z])"
+)
 _HUGE = re.compile(r"[eE][+-]?[0-9]{4,}$")  # no double has such an exponent
+_SCRIPTS = ("LATIN", "GREEK", "MICRO")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\([0-9]+(?:,\s?[0-9]+)?\))?", re.ASCII)
 _QUOTES = (("`", "`"), ("'", "'"), ('"', '"'), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
 
@@ -77,8 +88,9 @@ def numbers_in(text: str, *, names: Iterable[str] = (), quoted: Iterable[str] = 
         if match["number"] is not None:
             yield _read(match, text)
         elif match["word"] is not None:
-            word = match["word"].lower()
-            yield Stated(match["word"], Decimal(WORDS[word]) if word in WORDS else None, in_words=True)
+            yield Stated(match["word"], _in_words(match["word"].lower()), in_words=True)
+        elif match["mixed"] is not None:
+            yield Stated(match["mixed"], None)
         elif match["other"] is not None and _is_unreadable(match["other"]):
             yield Stated(f"U+{ord(match['other']):04X}", None)
 
@@ -122,17 +134,25 @@ def _known(text: str, *, names: Iterable[str], quoted: Iterable[str]) -> list[st
 def _read(match: "re.Match[str]", text: str) -> Stated:
     said, whole = match["number"], match.group()
     around = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
-    in_a_word = any(character.isalpha() or character in "_‰‱" for character in around)
-    if in_a_word or len(said) > CHARACTERS_MAX or _HUGE.search(said):
+    in_a_word = any(c.isalpha() or c in "_‰‱" or unicodedata.category(c).startswith("M") for c in around)
+    if in_a_word or match["times"] or len(said) > CHARACTERS_MAX or _HUGE.search(said):
         return Stated(whole[:CHARACTERS_MAX], None)
     plain = re.sub("[ ,'\u2019_\u00a0\u2009\u202f]", "", said).replace("\u2212", "-")
     return Stated(whole, Decimal(plain), percent=match["percent"] is not None)
 
 
+def _in_words(word: str) -> Decimal | None:
+    """`twenty-one` is one number; a word that only says how many times is none that can be checked."""
+    ten, _, unit = word.replace("-", " ").partition(" ")
+    return _ROUND[ten] + _UNITS[unit.strip()] if unit else WORDS.get(word)
+
+
 def _is_unreadable(character: str) -> bool:
-    """Digits and numerals of other scripts, fractions, per mille, and what cannot be seen at all."""
+    """Digits, numerals and words of other scripts, fractions, per mille, and what cannot be seen at all."""
     if character.isascii():
         return not character.isprintable() and character not in "\n\t"
+    if character.isalpha() and not unicodedata.name(character, "").startswith(_SCRIPTS):
+        return True
     return character.isnumeric() or character in "‰‱" or not (character.isprintable() or character.isspace())
 
 

@@ -113,7 +113,13 @@ def test_digits_that_are_the_evidences_hold(claim):
         ("12.36 on average", "'12.36'"),
         ("1e6 rows", "'1e6'"),
         ("-43 rows", "'-43'"),
-        ("43k rows", "'43'"),
+        ("43k rows", "'43k'"),
+        ("43 M rows", "'43 M'"),
+        ("43\u0338 rows", "'43'"),  # struck through
+        ("zero rows", "'zero'"),
+        ("half of the rows", "'half'"),
+        ("f\u043erty rows", "'U+043E'"),  # letters that only look like ours
+        ("t\u03c9o rows", "'t\u03c9'"),
         ("x43 rows", "'43'"),
         ("43\u200b0 rows", "'U+200B'"),
         ("\u0664\u0663 rows", "'U+0664'"),
@@ -148,6 +154,14 @@ def test_a_number_that_is_not_the_evidences_drops_the_claim(claim, why):
 def test_a_claim_without_or_against_its_evidence_is_dropped(claim, cited, why):
     """No evidence, one that is made up, one that differs, a field that it has not, another's placeholder."""
     assert why == judged(claim, *cited)
+
+
+def test_a_number_of_two_words_is_one_number():
+    """`forty-three` is neither forty nor three."""
+    tried = {"e": Holds(numbers=(Number(name="n", value=20), Number(name="m", value=43)))}
+
+    assert "Forty-three and twenty rows" == judged("Forty-three and twenty rows", "e", tried=tried)
+    assert stray("twenty one") == judged("twenty one rows", "e", tried=tried)
 
 
 def test_what_is_dropped_and_what_differs_are_doubts():
