@@ -11,6 +11,10 @@ from orders_monitor.pipeline.sentences import plain
 # The conversation ended where it did because nothing more could be bought.
 ENDED_BY_BUDGET: tuple[Ending, ...] = ("budget_exhausted", "finalised")
 
+AS_WRITTEN = (
+    "As the model wrote them. The plan has those whose evidence held when code tried it again, with code's numbers."
+)
+
 
 def of_investigation(found: Investigation, *, breaker: str) -> Metadata:
     """investigation: how it ended, what it claims, and spend against budget."""
@@ -20,7 +24,7 @@ def of_investigation(found: Investigation, *, breaker: str) -> Metadata:
         metadata.MODEL: dg.MetadataValue.text(found.model),
         metadata.RELEASE: dg.MetadataValue.text(found.release),
         metadata.BREAKER: dg.MetadataValue.text(breaker),
-        metadata.FINDINGS: dg.MetadataValue.md("\n".join(claims) or "no findings"),
+        metadata.FINDINGS: dg.MetadataValue.md("\n".join([*claims, "", AS_WRITTEN]) if claims else "no findings"),
         metadata.MEANING: dg.MetadataValue.text(_meaning(found.ending)),
         metadata.ALERTS: tables.records([_alert(alert) for alert in found.alerts]),
         metadata.TOOL_CALLS: dg.MetadataValue.int(len(found.tool_calls)),

@@ -50,8 +50,9 @@ def test_a_hostile_claim_stays_in_its_line():
     """A finding's claim is one list item of the Markdown, whatever the model wrote."""
     found = asked(findings=(Finding(claim=HOSTILE, evidence=("landing",)),))
     shown = agent_metadata.of_investigation(found, breaker="closed")
+    claim, *ours = str(shown[metadata.FINDINGS].value).splitlines()
 
-    assert 1 == len(str(shown[metadata.FINDINGS].value).splitlines())
+    assert (True, ["", agent_metadata.AS_WRITTEN]) == (claim.startswith("- "), ours)
 
 
 def test_spend_against_budget_is_numbers():
