@@ -174,11 +174,6 @@ class Digests:
         return [(digest, size) for _, digest, size in self._said]
 
 
-def digest_of_request(request: Request) -> str:
-    """SHA-256 over everything that a request says: the name of the question."""
-    return Digests().of(request)[0]
-
-
 def _same_head(before: Request, now: Request) -> bool:
     return (
         before.tools is now.tools

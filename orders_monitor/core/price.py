@@ -78,12 +78,6 @@ class Price(Value):
         rates = self.rates_at(prompt_tokens_max)
         return _micro_usd(prompt_tokens_max * rates.worst_input + output_tokens_max * rates.output)
 
-    def output_tokens_within(self, micro_usd: int, *, prompt_tokens_max: int) -> int:
-        """How many tokens of output that money still buys after the worst cost of the prompt; 0 where none."""
-        rates = self.rates_at(prompt_tokens_max)
-        left = micro_usd * _PER - prompt_tokens_max * rates.worst_input
-        return max(0, left // rates.output)
-
 
 _PER = 1_000_000
 

@@ -14,12 +14,12 @@ from orders_monitor.agent import loop
 from orders_monitor.agent.loop import STEPS
 from orders_monitor.agent.model import (
     AssistantTurn,
+    Digests,
     Reply,
     StopReason,
     ToolCall,
     ToolResult,
     ToolResults,
-    digest_of_request,
 )
 from orders_monitor.agent.prompts import NO_ROOM, last_word_text
 from orders_monitor.core.drift import ColumnRenamed
@@ -120,7 +120,7 @@ def test_everything_that_happens_is_written_down_once_a_step():
     assert ["asked", "answered", "tool", "asked", "answered", "ended"] == [e.kind for e in recorder.events]
     assert [3, 6] == recorder.flushed
     asked = [event.digest for event in recorder.events if event.kind == "asked"]
-    assert [digest_of_request(request) for request in model.requests] == asked
+    assert [Digests().of(request)[0] for request in model.requests] == asked
     assert [results(model, 1)[0].text] == [event.answer for event in recorder.events if event.kind == "tool"]
 
 

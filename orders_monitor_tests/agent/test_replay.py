@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from orders_monitor.agent.loop import investigate
-from orders_monitor.agent.model import AssistantTurn, UserText, digest_of_request, reply_of
+from orders_monitor.agent.model import AssistantTurn, Digests, UserText, reply_of
 from orders_monitor.agent.prompts import request
 from orders_monitor.agent.replay import ReplayModel
 from orders_monitor.core.drift import ColumnRenamed
@@ -31,8 +31,17 @@ SIGNALS = turn(
     {"type": "thinking", "thinking": "", "signature": "zß\ud7ff"},
     {"type": "tool_use", "id": "t1", "name": "signals", "input": {}},
 )
+CHANGES = turn("tool_use", {"type": "tool_use", "id": "t2", "name": "contract_diff", "input": {}})
 ANSWERED = turn("end_turn", {"type": "text", "text": ANSWER})
+GONE = BudgetExhausted(scope="run r", wanted=9, remaining=1, unit="tokens")
 PAID = Attempt(attempt=1, reserved_tokens=9, reserved_micro_usd=9, spent_tokens=5, spent_micro_usd=4, outcome="settled")
+
+
+def fits_without_the_last_answers(request):
+    """A last word that is paid once the last answers are left out."""
+    if not request.messages[-1].results[-1].refused:
+        raise GONE
+    return ANSWERED
 
 
 class PaidModel(ScriptedModel):
@@ -64,7 +73,8 @@ def replayed(events, case=CASE, ours=None):
         (replace(SIGNALS, cached=True), ANSWERED),
         (SIGNALS, SIGNALS, SIGNALS),
         (turn("pause_turn"), SIGNALS, turn("max_tokens", {"type": "text", "text": "hal"})),
-        (SIGNALS, BudgetExhausted(scope="run r", wanted=9, remaining=1, unit="tokens"), ANSWERED),
+        (SIGNALS, GONE, ANSWERED),
+        (SIGNALS, CHANGES, GONE, fits_without_the_last_answers),
         (BudgetExhausted(scope="run r", wanted=9, remaining=1, unit="micro-USD"),),
         (SIGNALS, ModelUnavailable(model="m", why="another one", reason="impostor")),
         (SIGNALS, BreakerOpen(zone="model", table="orders_daily", until_ms=5, why="HTTP 529")),
@@ -148,5 +158,5 @@ def test_a_request_is_known_by_everything_that_it_says():
         replace(first, last_word=""),
     ]
 
-    assert len(others) + 1 == len({digest_of_request(each) for each in (first, *others)})
-    assert digest_of_request(first) == digest_of_request(request((UserText("a"),), release=release()))
+    assert len(others) + 1 == len({Digests().of(each)[0] for each in (first, *others)})
+    assert Digests().of(first) == Digests().of(request((UserText("a"),), release=release()))

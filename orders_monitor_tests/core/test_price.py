@@ -52,14 +52,3 @@ def test_no_usage_within_the_bounds_costs_more_than_the_worst(usage, more_prompt
     )
 
     assert PRICE.cost_of(usage) <= worst
-
-
-@settings(derandomize=True)
-@given(micro_usd=st.integers(0, 100_000), prompt=st.integers(0, 3_000))
-def test_money_buys_as_much_output_as_it_can_and_no_more(micro_usd, prompt):
-    """The output that money buys can be paid with it, and one token more cannot."""
-    output = PRICE.output_tokens_within(micro_usd, prompt_tokens_max=prompt)
-
-    if output:
-        assert PRICE.worst_cost_of(prompt_tokens_max=prompt, output_tokens_max=output) <= micro_usd
-    assert PRICE.worst_cost_of(prompt_tokens_max=prompt, output_tokens_max=output + 1) > micro_usd
