@@ -1,10 +1,12 @@
 """casefile: what the agent is given of a partition: what code found, what was before it, and a room with its rows."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.workbench.workbench import DuckWorkbench, open_workbench
 from orders_monitor.agent.briefing import Briefing, Lineage, MetricHistory, PastIncident
+from orders_monitor.core.contract import Contract
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
@@ -27,15 +29,26 @@ def brief(desk: Desk, partition: str, quality: Quality, *, known_at: int | None 
         quality=quality,
         profile=desk.read(partition, "profile", Profile),
         expectations=desk.table.asked,
-        history=(
-            MetricHistory(metric="rows", points=tuple((day, float(profile.rows)) for day, profile in history)),
-            MetricHistory(
-                metric="duplicate_rows",
-                points=tuple((day, float(profile.duplicate_rows)) for day, profile in history),
-            ),
-        ),
+        history=metrics_of(history, desk.table.contract),
         incidents=incidents_before(desk, partition, known_at=known_at),
         lineage=lineage_of(desk.table),
+    )
+
+
+def metrics_of(days: Sequence[tuple[str, Profile]], contract: Contract) -> tuple[MetricHistory, ...]:
+    """Every metric that an anomaly may be about, on these days: a count of rows, and shares."""
+    rows = tuple((day, float(profile.rows)) for day, profile in days)
+    duplicates = tuple((day, profile.duplicate_rows / profile.rows) for day, profile in days if profile.rows)
+    shares = {
+        column.name: tuple(
+            (day, share) for day, profile in days if (share := profile.null_share(column.name)) is not None
+        )
+        for column in contract.columns
+    }
+    return (
+        MetricHistory(metric="rows", points=rows),
+        MetricHistory(metric="duplicate_rows", points=duplicates),
+        *(MetricHistory(metric=f"null_share:{name}", points=points) for name, points in shares.items()),
     )
 
 
