@@ -1,6 +1,6 @@
 """Who decides: one table from the class of action to automatic, human or never. Unknown means human."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -67,13 +67,18 @@ CLASS_OF: Mapping[ActionKind, ActionClass | None] = {
 }
 
 
-def decide(plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy) -> Ruling:
+def decide(
+    plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy, still_failing: Sequence[str] = ()
+) -> Ruling:
     """Who decides on this plan: the strictest of all that is in it.
 
     `quarantined_share` is 0 to 1 of the landed rows as counted in the candidate; `overwrites` says that readers
-    already see other bytes of this partition.
+    already see other bytes of this partition; `still_failing` are the expectations that the candidate fails: whatever
+    the plan explains, there they are.
     """
     said = list(_rules(plan, quarantined_share=quarantined_share, overwrites=overwrites, policy=policy))
+    if still_failing:
+        said.append(_by_table("publish_unexplained", policy, why=f" ({', '.join(still_failing)} in the candidate)"))
     said.sort(key=lambda rule: -STRICTNESS[rule[0]])
     return Ruling(route=said[0][0], reasons=tuple(reason for _, reason in said))
 

@@ -3,7 +3,7 @@
 The checks show; they never allow. What allows is the gate, asked by the publication itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import dagster as dg
@@ -77,11 +77,13 @@ def outcomes_now(desk: Desk, partition: str, *, ask_again: bool) -> tuple[Outcom
         return known.outcomes
     outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
     desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
-    answer_by_policy(desk, partition, plan=plan, candidate=candidate)
+    answer_by_policy(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
     return outcomes
 
 
-def answer_by_policy(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate) -> Ruling:
+def answer_by_policy(
+    desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, outcomes: Sequence[Outcome]
+) -> Ruling:
     """Record the declared policy's answer where it has one: the same door as a person's.
 
     It answers only what waits: after any person's decision on this partition, the next plan is for a person.
@@ -92,6 +94,7 @@ def answer_by_policy(desk: Desk, partition: str, *, plan: Plan, candidate: Candi
         quarantined_share=candidate.quarantined_rows / max(1, candidate.landed_rows),
         overwrites=case.published is not None and case.published.digest != case.digest,
         policy=desk.table.policy,
+        still_failing=[outcome.check_name for outcome in outcomes if not outcome.passed],
     )
     asked_of_people = any(d.reviewer != POLICY_REVIEWER for d in case.decisions)
     if ruling.route == "human" or asked_of_people or desk.gate(partition).status not in ("awaiting", "stale"):

@@ -108,6 +108,18 @@ def test_what_is_unexplained_or_replaces_is_for_a_person(kwargs, ruling):
     assert ruling == ruled(PublishAsIs(), **kwargs)
 
 
+def test_what_the_candidate_still_fails_is_not_explained():
+    """An explained warning that is there in the candidate as before waits, unless the table publishes unexplained."""
+    ruled_on = {"quarantined_share": 0.0, "overwrites": False, "still_failing": ["key_is_unique"]}
+    declared = Policy(routes={"publish_unexplained": "automatic"})
+    why = "publish_unexplained (key_is_unique in the candidate): human"
+
+    assert Ruling(route="human", reasons=(why, "drop_duplicates: automatic")) == decide(
+        plan(DropDuplicates()), policy=DEFAULT, **ruled_on
+    )
+    assert "automatic" == decide(plan(DropDuplicates()), policy=declared, **ruled_on).route
+
+
 @pytest.mark.parametrize(
     ("share", "route"),
     [(0.0, "automatic"), (0.01, "automatic"), (0.0101, "human"), (1.0, "human"), (math.nan, "human")],
