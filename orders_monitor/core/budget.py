@@ -82,6 +82,11 @@ class Limits(Value):
         return self.model_copy(update={"run": run})
 
 
+def month_of(day: str) -> str:
+    """The month that a day is in."""
+    return day[: len("2026-11")]
+
+
 class Account(Value):
     """Who pays for a reservation that is made on `day` (UTC). The period is that of the moment, not the partition's."""
 
@@ -94,7 +99,7 @@ class Account(Value):
     @property
     def month(self) -> str:
         """The UTC month of the day."""
-        return self.day[: len("2026-11")]
+        return month_of(self.day)
 
     @property
     def scopes(self) -> tuple[Scope, ...]:

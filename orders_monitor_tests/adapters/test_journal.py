@@ -843,7 +843,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
         "connect",
         lambda connection, _: connection.execute("PRAGMA max_page_count = 1"),
     )
-    journal._store.engine.dispose()  # noqa: SLF001 - the connections that it keeps were opened before
+    journal._store.close()  # noqa: SLF001 - the connections that it keeps were opened before
 
     with pytest.raises(StoreUnavailable, match="database or disk is full"):
         journal.record(table=TABLE, partition=DAY, run_id="run-1", kind="note", body=Hold(why="x" * 100_000))

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal.store import Direct, Store, open_store
+from orders_monitor.adapters.journal.direct import Direct
+from orders_monitor.adapters.journal.store import Store, open_store
 from orders_monitor.agent.once import Held, Kept
 
 BYTES_MAX = 200_000_000

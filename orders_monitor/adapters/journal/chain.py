@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
-from orders_monitor.adapters.journal.store import Direct
+from orders_monitor.adapters.journal.direct import Direct
 from orders_monitor.core.value import canonical_json
 
 _events, _ledger = tables.events, tables.ledger

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import chain, tables
-from orders_monitor.adapters.journal.store import Direct, now_text
+from orders_monitor.adapters.journal.direct import Direct
+from orders_monitor.adapters.journal.store import now_text
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.value import Value, canonical_json
 
@@ -17,8 +18,9 @@ _COLUMNS = tuple(column.name for column in _events.c if column.name != "id")
 _END = "SELECT seq, hash FROM events WHERE run_id = :run_id ORDER BY seq DESC LIMIT 1"
 _INSERT = (
     f"INSERT INTO events ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own words
-    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) RETURNING id"
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
+_ID = "SELECT id FROM events WHERE run_id = :run_id AND seq = :seq"
 
 
 class Event(Value):
@@ -37,7 +39,7 @@ class Event(Value):
 
 def append(
     transaction: Direct, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]
-) -> list[SimpleNamespace]:
+) -> list[dict[str, Any]]:
     """Add facts, each with its kind, to their run's chain, and give their rows; the caller holds the run's lock."""
     end = transaction.run(_END, {"run_id": run_id})
     seq, previous = end[0] if end else (0, chain.follows(transaction))
@@ -56,9 +58,15 @@ def append(
             "recorded_at": recorded_at,
         }
         row["hash"] = previous = chain.hash_of(row)
-        ((event_id,),) = transaction.run(_INSERT, row)
-        appended.append(SimpleNamespace(id=event_id, **row))
+        transaction.change(_INSERT, row)
+        appended.append(row)
     return appended
+
+
+def added(transaction: Direct, row: dict[str, Any]) -> Event:
+    """The event that a row was added as."""
+    ((event_id,),) = transaction.run(_ID, {"run_id": row["run_id"], "seq": row["seq"]})
+    return event_of(SimpleNamespace(id=event_id, **row))
 
 
 def body_text(body: Value) -> str:

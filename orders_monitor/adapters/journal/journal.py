@@ -65,7 +65,7 @@ class Journal:
         """Append a fact to the run's chain."""
         with self._store.direct(_partition(table, partition), f"chain {run_id}") as transaction:
             (row,) = events.append(transaction, table=table, partition=partition, run_id=run_id, bodies=[(kind, body)])
-        return events.event_of(row)
+            return events.added(transaction, row)
 
     def record_all(self, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]) -> None:
         """Append several facts, each with its kind, to the run's chain: all of them or none."""

@@ -7,7 +7,8 @@ the agent comes by here twice: plain statements, as few as can be.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orders_monitor.adapters.journal.store import Direct, now_text
+from orders_monitor.adapters.journal.direct import Direct
+from orders_monitor.adapters.journal.store import now_text
 from orders_monitor.core.budget import (
     HOLD,
     Account,
@@ -19,6 +20,7 @@ from orders_monitor.core.budget import (
     RunSpend,
     ScopeKind,
     Settlement,
+    month_of,
     room_of,
 )
 
@@ -37,14 +39,14 @@ _KINDS = (
 _RESERVE = (
     f"INSERT INTO ledger ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own words
     f"VALUES ('reserve', {', '.join(f':{c}' for c in _COLUMNS[1:-2])}, '', '')"
-    " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING RETURNING id"
+    " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING"
 )
 _SETTLE = (
     f"INSERT INTO ledger ({', '.join(_COLUMNS)}) SELECT 'settle', run_id, step, attempt, {', '.join(_WHO)}, "  # noqa: S608 - our own words
     f":tokens, :micro_usd, :recorded_at, day, :who, :note FROM ledger WHERE {_THIS}"
-    " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING RETURNING id"
+    " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING"
 )
-_RESERVATION = f"SELECT {', '.join(_WHO)}, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
+_RESERVATION = f"SELECT team, agent, table_name, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
 _NOTHING: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0)
 _HELD = (  # noqa: S608 - our own words
     "SELECT kind, reserved_tokens + spent_tokens, reserved_micro_usd + spent_micro_usd FROM budget_totals WHERE "
@@ -59,11 +61,15 @@ _ADD = (
 
 def locks_of(account: Account) -> tuple[str, ...]:
     """What is locked while an account is charged, from the wide to the narrow; periods share a lock."""
+    return _locks_of(vars(account))
+
+
+def _locks_of(scopes: Mapping[str, str]) -> tuple[str, ...]:
     return (
-        f"ledger team {account.team}",
-        f"ledger agent {account.agent}",
-        f"ledger table {account.table}",
-        f"ledger run {account.run_id}",
+        f"ledger team {scopes['team']}",
+        f"ledger agent {scopes['agent']}",
+        f"ledger table {scopes['table']}",
+        f"ledger run {scopes['run_id']}",
     )
 
 
@@ -81,7 +87,7 @@ def reserve(
         for purchase, amount in zip(wanted, amounts, strict=True)
     )
     for reservation in reservations:
-        if not transaction.run(_RESERVE, _row(reservation)):
+        if not transaction.change(_RESERVE, _row(reservation)):
             raise ValueError(f"attempt {reservation.key} is reserved already; a repeated send is another attempt")
     _add(
         transaction,
@@ -98,43 +104,30 @@ def settle(transaction: Direct, settlement: Settlement, *, who: str = "", note: 
 
     False where it was settled before. A reservation that was never made is a ValueError.
     """
-    reservation = reservation_of(transaction, settlement.key)
-    transaction.lock(*locks_of(reservation.account))
+    team, agent, table, day, tokens, micro_usd = _reserved(transaction, settlement.key)
+    scopes = {"team": team, "agent": agent, "table": table, "run_id": settlement.run_id, "day": day}
+    transaction.lock(*_locks_of(scopes))
     parameters = vars(settlement) | {"recorded_at": now_text(), "who": who, "note": note}
-    if not transaction.run(_SETTLE, parameters):
+    if not transaction.change(_SETTLE, parameters):
         return False
     _add(
         transaction,
-        _scopes(reservation.account),
-        reserved_tokens=-reservation.tokens,
-        reserved_micro_usd=-reservation.micro_usd,
+        scopes | {"month": month_of(day)},
+        reserved_tokens=-tokens,
+        reserved_micro_usd=-micro_usd,
         spent_tokens=settlement.tokens,
         spent_micro_usd=settlement.micro_usd,
     )
     return True
 
 
-def reservation_of(transaction: Direct, key: Key) -> Reservation:
-    """The reservation of that key, which never changes. ValueError where there is none."""
+def _reserved(transaction: Direct, key: Key) -> tuple[Any, ...]:
+    """What a reservation says that never changes. ValueError where there is none."""
     run_id, step, attempt = key
     found = transaction.run(_RESERVATION, {"run_id": run_id, "step": step, "attempt": attempt})
     if not found:
         raise ValueError(f"attempt {key} was never reserved")
-    table, partition, team, agent, model, release, day, tokens, micro_usd = found[0]
-    return Reservation(
-        run_id=run_id,
-        step=step,
-        attempt=attempt,
-        table=table,
-        partition=partition,
-        team=team,
-        agent=agent,
-        model=model,
-        release=release,
-        day=day,
-        tokens=tokens,
-        micro_usd=micro_usd,
-    )
+    return found[0]
 
 
 def _held(transaction: Direct, scopes: Mapping[str, str]) -> dict[ScopeKind, tuple[int, int]]:
@@ -152,4 +145,4 @@ def _scopes(account: Account) -> dict[str, str]:
 
 
 def _add(transaction: Direct, scopes: Mapping[str, str], **amounts: int) -> None:
-    transaction.run(_ADD, {**_NOTHING, **scopes, **amounts})
+    transaction.change(_ADD, {**_NOTHING, **scopes, **amounts})

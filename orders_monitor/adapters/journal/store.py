@@ -3,23 +3,30 @@
 SQLite in a file (write-ahead log, every commit on disk, one writer at a time) or PostgreSQL.
 """
 
-import hashlib
 import os
-import re
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from orders_monitor.adapters.journal.direct import (
+    LOCK_TIMEOUT_S,
+    PARENTS,
+    Direct,
+    InPostgres,
+    Kept,
+    lock,
+    place_in,
+    place_of,
+)
 from orders_monitor.core.errors import StoreUnavailable
 
-LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 Durability = Literal["full", "normal"]
 
@@ -40,7 +47,6 @@ _SQLITE_TROUBLES = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
-_PARENTS: list[sqlite3.Connection] = []
 # Not psycopg2.OperationalError, and yet the server's answer: read_only_sql_transaction, insufficient_privilege.
 _POSTGRES_TROUBLES = frozenset({"25006", "42501"})
 
@@ -55,6 +61,10 @@ class Store:
     @cached_property
     def _writer(self) -> sa.Engine:
         return self.engine.execution_options(journal_writes=True)
+
+    @cached_property
+    def _kept(self) -> Kept:
+        return Kept(self.engine)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -74,67 +84,24 @@ class Store:
             yield connection
 
     @contextmanager
-    def direct(self, *locks: str) -> Iterator["Direct"]:
-        """The same as `writing`, in plain SQL and for a fifth of the CPU: for what every step of the agent does."""
+    def direct(self, *locks: str) -> Iterator[Direct]:
+        """The same as `writing`, in plain SQL: for what every step of the agent does."""
         if self.engine.dialect.name == "postgresql":
             with self.writing(*locks) as connection:
-                yield _Postgres(connection)
+                yield InPostgres(connection)
             return
-        with _database_errors(self.name), closing(self.engine.pool.connect()) as pooled:
-            sqlite: sqlite3.Connection = pooled.dbapi_connection  # type: ignore[assignment]  # its engine is SQLite's
-            sqlite.execute("BEGIN IMMEDIATE")
-            # What leaves without COMMIT is rolled back when the connection goes back to its pool.
-            yield _Sqlite(sqlite)
-            sqlite.execute("COMMIT")
+        with _database_errors(self.name), self._kept.transaction() as transaction:
+            yield transaction
 
     def lock(self, connection: sa.Connection, *locks: str) -> None:
         """More locks for a writing transaction that had to read first to know their names."""
         if self.engine.dialect.name == "postgresql" and locks:
-            _lock(connection, locks)
+            lock(connection, locks)
 
     def close(self) -> None:
         """Give the connections back."""
+        self._kept.close()
         self.engine.dispose()
-
-
-class Direct(Protocol):
-    """A writing transaction of `Store.direct`."""
-
-    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run one statement, its parameters written `:name`, and fetch what it returns."""
-        ...
-
-    def lock(self, *locks: str) -> None:
-        """More locks, for who had to read first to know their names."""
-        ...
-
-
-class _Sqlite:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-
-    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._execute(sql, parameters).fetchall()
-
-    def lock(self, *locks: str) -> None:
-        pass  # one writer at a time
-
-
-class _Postgres:
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-
-    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        result = self._connection.exec_driver_sql(_pyformat(sql), dict(parameters))
-        return [tuple(row) for row in result] if result.returns_rows else []
-
-    def lock(self, *locks: str) -> None:
-        _lock(self._connection, locks)
-
-
-@cache
-def _pyformat(sql: str) -> str:
-    return re.sub(r":([a-z_]+)", r"%(\1)s", sql)
 
 
 def open_store(url: str, *, durability: Durability = "full") -> Store:
@@ -209,15 +176,15 @@ def _sqlite_engine(url: sa.URL, durability: Durability) -> sa.Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {durability}")
-        record.info["opened"] = (os.getpid(), *_identity(path))
+        record.info["opened"] = place_of(str(path))
 
     def is_still_there(connection: sqlite3.Connection, record: Any, __: Any) -> None:
         # A kept connection to a file that was replaced would write where nobody reads.
-        if record.info["opened"] == (os.getpid(), *_identity(path)):
+        opened = place_in(record.info)
+        if opened == place_of(opened.path):
             return
-        if record.info["opened"][0] != os.getpid():
-            # It is the parent's, on the other side of a fork: SQLite wants it left alone, and not even closed.
-            _PARENTS.append(connection)
+        if opened.pid != os.getpid():
+            PARENTS.append(connection)
             record.dbapi_connection = None
         raise sa.exc.DisconnectionError
 
@@ -227,25 +194,10 @@ def _sqlite_engine(url: sa.URL, durability: Durability) -> sa.Engine:
     return engine
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - each transaction asks, and Path takes three times as long
-    except OSError:
-        return (0, 0)
-    return (found.st_dev, found.st_ino)
-
-
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes then fails at once if another wrote in between: a writer says so first.
     writes = connection.get_execution_options().get("journal_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _lock(connection: sa.Connection, locks: tuple[str, ...]) -> None:
-    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
-    for name in locks:
-        number = int.from_bytes(hashlib.sha256(f"orders_monitor {name}".encode()).digest()[:8], signed=True)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 @contextmanager
