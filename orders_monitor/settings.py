@@ -87,7 +87,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         stand_in_mode=mode,
         model_url=_http_url(environ, "ORDERS_MONITOR_MODEL_URL"),
         otlp_url=_http_url(environ, "ORDERS_MONITOR_OTLP_URL"),
-        api_key=environ.get("ANTHROPIC_API_KEY") or None,
+        api_key=_key(environ) if model == "release" else environ.get("ANTHROPIC_API_KEY") or None,
         ui_url=environ.get("ORDERS_MONITOR_UI_URL", "http://127.0.0.1:3000").rstrip("/"),
         prompts=Path(environ.get("ORDERS_MONITOR_PROMPTS") or PROJECT_ROOT / "prompts"),
         source_urls=dict(environ),
@@ -104,6 +104,16 @@ def _model(name: str) -> tuple[Literal["stand-in", "release"], StandInMode]:
         modes = ", ".join(get_args(StandInMode))
         raise SettingsInvalid(variable="ORDERS_MONITOR_MODEL", why=f"{mode!r} is no mode of the stand-in: {modes}")
     return "stand-in", mode or "honest"  # type: ignore[return-value]  # just compared with the literal's values
+
+
+def _key(environ: Mapping[str, str]) -> str | None:
+    """A key that can be sent. What HTTP refuses to send it quotes; a key read from a file often ends with its line."""
+    key = environ.get("ANTHROPIC_API_KEY") or None
+    if key is not None and not all("!" <= character <= "~" for character in key):
+        raise SettingsInvalid(
+            variable="ANTHROPIC_API_KEY", why="it has a space, a line break or a letter that no key has"
+        )
+    return key
 
 
 def _http_url(environ: Mapping[str, str], variable: str) -> str | None:

@@ -125,6 +125,17 @@ def test_what_makes_no_sense_is_one_sentence(name, value, why):
     assert f"ORDERS_MONITOR_{name}: {why}" == str(refused.value)
 
 
+@pytest.mark.parametrize("key", ["canary\n", " canary", "can\0ary", "canäry"])
+def test_a_key_that_cannot_be_sent_is_refused_before_it_is_sent(key):
+    """The HTTP client would quote it in its error: the sentence does not. The stand-in needs none and reads none."""
+    with pytest.raises(SettingsInvalid) as refused:
+        read_settings({"ORDERS_MONITOR_MODEL": "release", "ANTHROPIC_API_KEY": key})
+
+    why = "it has a space, a line break or a letter that no key has"
+    assert f"ANTHROPIC_API_KEY: {why}" == str(refused.value)
+    assert "stand-in" == read_settings({"ANTHROPIC_API_KEY": key}).model
+
+
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg2", "postgresql", "postgres"])
 def test_every_name_of_postgresql_gets_the_installed_driver(scheme):
     """SQLAlchemy would look for another driver under the bare name."""

@@ -1,5 +1,6 @@
 """Reads the agent's releases from `prompts/` and prices from the price book. YAML is spoken here only."""
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from orders_monitor.adapters.strict_yaml import Document, read_text, read_yaml
 from orders_monitor.core.errors import ReleaseInvalid
 from orders_monitor.core.price import LongPrompt, Price, Rates
-from orders_monitor.core.release import SEMVER, Guardrails, Prompt, Release, RunBudget, ToolLimit, require_pinned
+from orders_monitor.core.release import NAME, SEMVER, Guardrails, Prompt, Release, RunBudget, ToolLimit, require_pinned
 
 PRICE_BOOK = Path(__file__).with_name("price_book.yaml")
 _FENCE = "---\n"
@@ -32,7 +33,7 @@ class _ReleaseFile(BaseModel):
 
 class _FrontMatter(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=NAME)
     version: str = Field(pattern=SEMVER)
 
 
@@ -117,10 +118,9 @@ def _price(book: _PriceBook, model: str, path: Path) -> Price:
 
 
 def _prompt(release: Document, name: str, version: str) -> Prompt:
-    folder = release.path.parent
-    path = folder / f"{name}.md"
-    if path.parent != folder:
-        raise release.mistake(["prompts"], f"{name!r} is not the name of a file")
+    if not re.fullmatch(NAME, name):
+        raise release.mistake(["prompts"], f"{name[:80]!r} is not the name of a file")
+    path = release.path.parent / f"{name}.md"
     text = read_text(path)
     head, fence, body = text.removeprefix(_FENCE).partition("\n" + _FENCE)
     if not text.startswith(_FENCE) or not fence:

@@ -1,6 +1,7 @@
 """YAML that a person reviews: each key once, no aliases, no dates of its own, and every mistake with its line."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from orders_monitor.core.errors import ReleaseInvalid
 
 M = TypeVar("M", bound=BaseModel)
 Place = Sequence[str | int]
+# YAML also takes 0777, 0x1F and 1:30:00 for numbers, and none of them for what it looks like.
+_NUMBER = re.compile(r"-?(0|[1-9]\d*(_\d+)*)", re.ASCII)
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,7 +83,7 @@ def read_yaml(text: str, path: Path, *, above: int = 0) -> Document:
 
 
 def _require_plain(root: yaml.Node, path: Path, *, above: int) -> None:
-    """YAML takes the last of two equal keys and tells nobody; an alias can hold itself."""
+    """YAML takes the last of two equal keys and tells nobody; an alias can hold itself; `<<` says a key elsewhere."""
     seen: set[int] = set()
     nodes = [root]
     while nodes:
@@ -91,12 +94,16 @@ def _require_plain(root: yaml.Node, path: Path, *, above: int) -> None:
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             names = [key.value for key, _ in node.value]
+            if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+                raise ReleaseInvalid(path=place, why="<< is not read here: write the fields out")
             twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
             if twice is not None:
                 raise ReleaseInvalid(path=place, why=f"{str(twice)[:80]}: this is said twice")
             nodes += [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             nodes += node.value
+        elif node.tag == "tag:yaml.org,2002:int" and not _NUMBER.fullmatch(node.value):
+            raise ReleaseInvalid(path=place, why=f"{node.value[:80]}: write the number with decimal digits")
 
 
 def _line_of(root: yaml.Node, place: Place) -> int:

@@ -161,18 +161,24 @@ class Once:
         return body, False
 
     def _waited_for(self, address: str, holder: str) -> str | None:
-        """What somebody else found out, however long that takes; None with the lease in our hands."""
-        pause_s = _PAUSE_S_MIN
+        """What somebody else found out; None with the lease in our hands.
+
+        Nobody is waited for longer than a lease takes: one that is said to last longer is of a clock that was wrong.
+        """
+        pause_s, waited_s, until_ms = _PAUSE_S_MIN, 0.0, 0
         while True:
             now_ms = self._now_ms()
             found = self._shelf.look(address, now_ms=now_ms)
             if found is None:
-                until_ms = now_ms + self._lease_ms
-                found = self._shelf.take(address, holder=holder, now_ms=now_ms, until_ms=until_ms)
+                found = self._shelf.take(address, holder=holder, now_ms=now_ms, until_ms=now_ms + self._lease_ms)
             if not isinstance(found, Held):
                 return None if found is None else found.body
+            if found.until_ms != until_ms:
+                waited_s, until_ms = 0.0, found.until_ms
+            if 1_000 * waited_s > self._lease_ms:
+                return None
             self._sleep(min(pause_s, max(0.0, (found.until_ms - now_ms) / 1_000)))
-            pause_s = min(2 * pause_s, _PAUSE_S_MAX)
+            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, _PAUSE_S_MAX)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1_000)

@@ -100,9 +100,10 @@ def state_at(events: Iterable[BreakerEvent], breaker: Breaker, *, now_ms: int) -
             opened = _opened(event, breaker) if len(failures) >= breaker.failures_max else None
     if opened is None:
         return Closed(failures=len(_weighing(failures, breaker, now_ms=now_ms)))
-    if now_ms < opened.until_ms:
+    if _is_on(opened.until_ms, breaker.open_s, now_ms=now_ms):
         return opened
-    return HalfOpen(why=opened.why, lease=lease if lease is not None and now_ms < lease.until_ms else None)
+    held = lease is not None and _is_on(lease.until_ms, breaker.probe_lease_s, now_ms=now_ms)
+    return HalfOpen(why=opened.why, lease=lease if held else None)
 
 
 def admit(state: State, breaker: Breaker, *, now_ms: int, probe: str) -> Admitted | Refused:
@@ -122,10 +123,15 @@ def _is_of(lease: BreakerEvent | None, event: BreakerEvent) -> bool:
     return lease is not None and lease.probe == event.probe
 
 
+def _is_on(until_ms: int, for_s: int, *, now_ms: int) -> bool:
+    """Whether that time is still to come. What ends much later than it can was recorded by a clock that was wrong."""
+    return now_ms < until_ms <= now_ms + 2_000 * for_s
+
+
 def _opened(event: BreakerEvent, breaker: Breaker) -> Open:
     return Open(until_ms=event.at_ms + 1_000 * breaker.open_s, why=event.why)
 
 
 def _weighing(failures: list[int], breaker: Breaker, *, now_ms: int) -> list[int]:
-    """The failures within the window that ends now, its first millisecond included."""
-    return [at_ms for at_ms in failures if now_ms - at_ms <= 1_000 * breaker.window_s]
+    """The failures within the window that ends now, its first millisecond included; a clock may have gone back."""
+    return [at_ms for at_ms in failures if abs(now_ms - at_ms) <= 1_000 * breaker.window_s]

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from orders_monitor.core.price import Price
 from orders_monitor.core.value import Value, digest_of
 
+NAME = r"^[a-z][a-z0-9_]*$"
 SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
 _MODEL = re.compile(r"claude-[a-z]+-(?P<major>\d{1,2})(-(?P<minor>\d{1,2}))?(-(?P<date>\d{8}))?")
 _DATELESS_SINCE = (4, 6)
@@ -15,7 +16,7 @@ _DATELESS_SINCE = (4, 6)
 class Prompt(Value):
     """One prompt file: its name, the version in its front matter, and its text."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=NAME)
     version: str = Field(pattern=SEMVER)
     text: str = Field(min_length=1)
 
@@ -23,7 +24,7 @@ class Prompt(Value):
 class ToolLimit(Value):
     """A tool that this release may use, and how often in one run."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=NAME)
     calls_max: int = Field(ge=1)
 
 
@@ -85,7 +86,7 @@ class RunBudget(Value):
 class Release(Value):
     """One release. `price` is the market's, not ours: of it only the version of the book is part of the digest."""
 
-    agent: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    agent: str = Field(pattern=NAME)
     version: str = Field(pattern=SEMVER)
     model: str
     price_book: str = Field(pattern=SEMVER)

@@ -54,6 +54,20 @@ class Clock:
         self.while_asleep()
 
 
+def test_a_lease_of_a_clock_that_was_wrong_is_waited_for_no_longer_than_a_lease(journal):
+    """A process whose clock said next year, and that died: who asks finds out alone after a minute, and keeps it."""
+    year_ms = 365 * 86_400_000
+    key, clock = "question", Clock()
+    address = hashlib.sha256(key.encode()).hexdigest()
+    journal.shelf.take(address, holder="dead", now_ms=year_ms, until_ms=year_ms + 60_000)
+
+    answered = once_on(journal.shelf, clock=clock, lease_s=60.0).once(key, lambda: "found out")
+    again = once_on(journal.shelf, clock=clock).once(key, lambda: "asked again")
+
+    assert (("found out", False), ("found out", True)) == (answered, again)
+    assert 60 < clock.now_s - 1_000 < 62
+
+
 def once_on(shelf, *, clock=None, lease_s=60.0, memory=None):
     """A cache on that shelf, on a clock of its own."""
     clock = clock or Clock()

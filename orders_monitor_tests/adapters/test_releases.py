@@ -102,6 +102,25 @@ def test_the_release_in_the_repository_is_whole():
             "  ../task: ",
             r"release\.yaml:\d+: prompts: '\.\./task' is not the name of a file",
         ),
+        (
+            "release.yaml",
+            "  task: ",
+            '  "t\\0": 1.0.0\n  task: ',
+            r"release\.yaml:\d+: prompts: 't\\x00' is not the name",
+        ),
+        ("release.yaml", "  run_tokens:", "  <<: {run_tokens: 1}\n  run_tokens:", r"release\.yaml:\d+: << is not read"),
+        (
+            "release.yaml",
+            "run_tokens: ",
+            "run_tokens: 0",
+            r"release\.yaml:\d+: 0\d+: write the number with decimal digits",
+        ),
+        (
+            "release.yaml",
+            "run_tokens: ",
+            "run_tokens: 1:30 # ",
+            r"release\.yaml:\d+: 1:30: write the number with decimal",
+        ),
         ("release.yaml", "guardrails:", "guardrails: [", r"release\.yaml: it is not YAML at line \d+"),
         (
             "release.yaml",

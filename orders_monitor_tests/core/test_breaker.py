@@ -19,6 +19,7 @@ S = 1_000
 WHY = "HTTP 529"
 OPENED = (0, 1 * S, 2 * S)
 UNTIL = 302 * S
+YEAR = 365 * 86_400 * S
 
 
 def failure(at_ms: int, probe: str = "") -> BreakerEvent:
@@ -73,6 +74,18 @@ STORIES = {
         ),
         UNTIL + 601 * S,
         HalfOpen(why=WHY, lease=probe(UNTIL + 600 * S, "bob")),
+    ),
+    "a clock that was wrong keeps it open for no year": (
+        (failure(YEAR), failure(YEAR), failure(YEAR)),
+        1 * S,
+        HalfOpen(why=WHY),
+    ),
+    "nor holds a lease for one": ((*opened, probe(YEAR, "ada")), UNTIL, HalfOpen(why=WHY)),
+    "nor does what failed then weigh now": ((failure(YEAR), failure(YEAR), failure(0)), 1 * S, Closed(failures=1)),
+    "a clock that is a minute ahead is believed": (
+        (failure(60 * S), failure(60 * S), failure(60 * S)),
+        0,
+        Open(until_ms=360 * S, why=WHY),
     ),
     "a person closes it": ((*opened, said("close", 3 * S)), 3 * S, Closed()),
     "after that three more are needed": ((*opened, said("close", 3 * S), *opened[:2]), 4 * S, Closed(failures=2)),
