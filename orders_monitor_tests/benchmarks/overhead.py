@@ -39,6 +39,7 @@ from orders_monitor_tests import cases
 from orders_monitor_tests.fakes import ListRecorder
 
 BAR = 1.5
+KEY = "a-key-that-no-reply-quotes"
 ROUNDS = 40
 CALLS = 10
 STEPS = CALLS + 1
@@ -111,7 +112,7 @@ class Bench:
         self.journals = {d: Journal.open(f"sqlite:///{folder}/{d}.db", durability=d) for d in ("normal", "full")}
         self.transport = _Kept(httpx2.HTTPTransport(verify=False))
         self.make_client = lambda: anthropic.Anthropic(
-            api_key="x",
+            api_key=KEY,
             base_url=url,
             max_retries=0,
             timeout=120.0,
@@ -154,7 +155,7 @@ class Bench:
             telemetry = open_telemetry(None, traceparent=PARENT, exporter=_Nowhere()) if spans else untraced()
             model = open_model(
                 self.release,
-                api_key="x",
+                api_key=KEY,
                 transport=self.transport,
                 base_url=self.url,
                 ledger=self.journals[ledger] if ledger else _Free(),
