@@ -23,6 +23,7 @@ NESTING_MAX = 20
 TABLES_MAX = 8
 FORMAT_CHARACTERS_MAX = 64  # a format writes up to a dozen characters for each of its own
 _UNNAMED = "unnamed_subquery"  # what DuckDB calls a table without a name
+_CATALOGS = ("information_schema", "sqlite_", "pg_", "duckdb_", "pragma_")
 _DATABASES = ("main", "memory", "system", "temp")
 _TABLE_ARGUMENTS = frozenset({"this", "alias", "joins"})
 
@@ -223,18 +224,23 @@ def _judge_tables(tree: exp.Query) -> None:
         for table in part.find_all(exp.Table) if isinstance(part, exp.CTE) else _tables_outside(tree, root):
             counted += 1
             if table.name.lower() not in {*TABLES, *named}:
-                raise Refusal(reach(_NO_TABLE))
+                raise Refusal((mistake if _is_plain_word(table.name) else reach)(_NO_TABLE))
         if isinstance(part, exp.CTE):
             named.add(part.alias.lower())
     if counted > TABLES_MAX:
         raise Refusal(limit(f"the query names {counted} tables, {TABLES_MAX} are allowed"))
 
 
+def _is_plain_word(name: str) -> bool:
+    """Whether a table of that name can only be a slip, such as the monitored table's own name: no file, no catalog."""
+    return name.isascii() and name.isidentifier() and not name.lower().startswith((*vocabulary.REACHING, *_CATALOGS))
+
+
 def _judge_cte(cte: exp.CTE, named: set[str]) -> None:
     name = cte.alias.lower()
     if name in TABLES or name in named or not name.isidentifier() or not name.isascii():
         raise Refusal(mistake("a name in WITH is a plain word, once, and neither landed nor history"))
-    if name.startswith(vocabulary.REACHING) or name == "information_schema":
+    if name.startswith((*vocabulary.REACHING, *_CATALOGS)):
         raise Refusal(reach(_NO_TABLE))
 
 

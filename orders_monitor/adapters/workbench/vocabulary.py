@@ -60,10 +60,11 @@ current_schema current_user which_secret http_ load_ install_ sqlite_ postgres_ 
 checkpoint force_checkpoint nextval currval json_execute from_substrait enable_ disable_ add_parquet_key pg_ has_ scan_
 """
 REACHING = tuple(_REACHING.split())
-# The statements that are no question. What begins with another word than these and SELECT is a slip of the pen.
+# The statements that change something, or reach out. What begins with another word than these and SELECT is a slip of
+# the pen, also where DuckDB would read it: DESCRIBE, SUMMARIZE, FROM, TABLE.
 _STATEMENTS = """
-ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DEALLOCATE DELETE DESCRIBE DETACH DROP EXECUTE
-EXPLAIN EXPORT FORCE GRANT IMPORT INSERT INSTALL LOAD MERGE PIVOT PRAGMA PREPARE REPLACE RESET REVOKE ROLLBACK SET
-SHOW START SUMMARIZE TABLE TRUNCATE UNPIVOT UPDATE USE VACUUM VALUES
+ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DEALLOCATE DELETE DETACH DROP EXECUTE EXPLAIN
+EXPORT FORCE GRANT IMPORT INSERT INSTALL LOAD MERGE PRAGMA PREPARE REPLACE RESET REVOKE ROLLBACK SET START TRUNCATE
+UPDATE USE VACUUM
 """
 STATEMENTS = frozenset(_STATEMENTS.split())
