@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from orders_monitor.adapters.bill import reply_of, usage_of
 from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope
-from orders_monitor.core.clamp import Order
+from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS, Order
 from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.price import Usage
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from anthropic import APIResponse
 
 ATTEMPTS_MAX = 3
-# What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose.
-PROMPT_OVERHEAD_TOKENS = 1_000
 # What takes the place of an answer that a last word has no room for.
 REFUSAL_BYTES_MAX = 250
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.

@@ -27,6 +27,7 @@ from orders_monitor.agent.moments import (
     Warn,
 )
 from orders_monitor.agent.workbench import Workbench
+from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS
 from orders_monitor.core.release import Release
 
 Mode = Literal["guardrail_bypass", "tool_storm", "retrieval_thrash", "context_bloat", "error_propagation"]
@@ -39,8 +40,6 @@ NO_NEWS = "another question had this same answer: it tells you nothing new"
 OUTRUN_CALLS_MIN = 8
 # A request that doubles is bloat only once it is that part of what it may be.
 BLOAT_SHARE_MIN = 0.25
-# What the API adds to a prompt that is not in our bytes; a token has at least one byte.
-PROMPT_OVERHEAD_TOKENS = 1_000
 _NAME_CHARACTERS_MAX = 60
 _NOT_ITS_BUSINESS = re.compile(r"approv|review|budget|publish|release|reconcile|merge|grant", re.IGNORECASE)
 

@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from orders_monitor.agent.briefing import Briefing
-from orders_monitor.agent.workbench import Workbench
+from orders_monitor.agent.workbench import CELL_CHARACTERS_MAX, Workbench
 from orders_monitor.core.release import Guardrails
 from orders_monitor.core.value import Value, canonical_json
 
 TEXT_CHARACTERS_MAX = 200
-CELL_CHARACTERS_MAX = 64
 NOT_SHOWN = "not shown"
 # Everything else is text, or may hold it.
 _NO_TEXT = re.compile(

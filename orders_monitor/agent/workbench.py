@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from orders_monitor.core.predicate import Predicate
 
 Cell = str | int | float | bool | None
+CELL_CHARACTERS_MAX = 64  # of a text in a cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

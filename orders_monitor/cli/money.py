@@ -12,13 +12,14 @@ import click
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.releases import load_release
 from orders_monitor.cli.shared import Broken, table_of
-from orders_monitor.core.budget import Account, Cap, Limits, Scope
+from orders_monitor.core.budget import Account, Scope
 from orders_monitor.core.cost import Balance, Cost, CostBy, Unsettled
-from orders_monitor.core.table import MonitoredTable
+from orders_monitor.pipeline.asking import limits_of
 from orders_monitor.pipeline.sentences import visible
 from orders_monitor.settings import Settings, read_settings
 
 Named = tuple[str, int, int]
+NAMED = (str, click.IntRange(0, 10**9), click.IntRange(1, 10**9))
 
 
 @click.group("budget")
@@ -41,7 +42,7 @@ def show_command(context: click.Context, run_id: str, as_json: bool) -> None:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     account = Account(run_id=run_id, table=table.name, team=table.owners.team, agent=table.agent, day=today)
     with _journal(settings) as journal:
-        balances = journal.balances(account, _limits(table, settings))
+        balances = journal.balances(account, limits_of(table, load_release(settings.prompts, table.agent)))
     if as_json:
         click.echo(json.dumps([_balance_row(balance) for balance in balances], indent=1))
     else:
@@ -53,11 +54,11 @@ def show_command(context: click.Context, run_id: str, as_json: bool) -> None:
 
 
 @budget.command("reconcile")
-@click.option("--settle", type=(str, int, int), metavar="RUN STEP ATTEMPT", help="What the invoice says it cost.")
+@click.option("--settle", type=NAMED, metavar="RUN STEP ATTEMPT", help="What the invoice says it cost.")
 @click.option("--tokens", type=click.IntRange(0, 10**15), help="With --settle: tokens, in and out.")
 @click.option("--micro-usd", type=click.IntRange(0, 10**15), help="With --settle: millionths of a dollar.")
 @click.option("--overbilled", is_flag=True, help="With --settle: the invoice says more than was possible.")
-@click.option("--never-sent", type=(str, int, int), metavar="RUN STEP ATTEMPT", help="This one cost nothing.")
+@click.option("--never-sent", type=NAMED, metavar="RUN STEP ATTEMPT", help="This one cost nothing.")
 @click.option("--spent-in-full", is_flag=True, help="Everything unsettled for --older-than-h: at its worst cost.")
 @click.option("--older-than-h", type=click.IntRange(1, 100_000), default=24, show_default=True, help="Hours.")
 @click.option("--note", default="", help="Why; kept with the entry.")
@@ -79,8 +80,9 @@ def reconcile_command(  # one parameter for each option
     """List what is reserved and not settled, or settle it by hand. Nothing is ever given back by itself."""
     if sum((settle is not None, never_sent is not None, spent_in_full)) > 1:
         raise click.UsageError("--settle, --never-sent or --spent-in-full: one at a time")
-    if (settle is not None) != (tokens is not None and micro_usd is not None):
-        raise click.UsageError("--settle goes with --tokens and --micro-usd")
+    amounts = (tokens is not None, micro_usd is not None)
+    if amounts != (settle is not None,) * 2 or (overbilled and settle is None):
+        raise click.UsageError("--settle goes with --tokens and --micro-usd, and --overbilled with --settle")
     with _journal(read_settings()) as journal:
         if settle is not None:
             _settle(journal, settle, tokens or 0, micro_usd or 0, who=who, note=note, overbilled=overbilled)
@@ -99,6 +101,8 @@ def reconcile_command(  # one parameter for each option
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def report_command(by: CostBy, since: datetime | None, until: datetime | None, as_json: bool) -> None:
     """Add the ledger up by one key: settled tokens and micro-dollars, and what is still reserved."""
+    if since is not None and until is not None and until < since:
+        raise click.UsageError("--until is before --since")
     days = [None if day is None else f"{day:%Y-%m-%d}" for day in (since, until)]
     with _journal(read_settings()) as journal:
         costs = journal.costs(by, since=days[0], until=days[1])
@@ -120,11 +124,6 @@ def usd(micro_usd: int) -> str:
 def _journal(settings: Settings) -> Iterator[Journal]:
     with closing(Journal.open(settings.journal_url)) as journal:
         yield journal
-
-
-def _limits(table: MonitoredTable, settings: Settings) -> Limits:
-    own = load_release(settings.prompts, table.agent).budget
-    return table.budget.limits.within_run(Cap(tokens=own.run_tokens, micro_usd=own.run_micro_usd))
 
 
 def _settle(  # the named reservation, its cost, and who says so

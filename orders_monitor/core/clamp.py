@@ -8,6 +8,10 @@ from orders_monitor.core.budget import Amount, Room, require_room
 from orders_monitor.core.price import Price
 from orders_monitor.core.value import Value
 
+# What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose: with
+# it the bytes of a request are a bound on its tokens, because a token has at least one byte.
+PROMPT_OVERHEAD_TOKENS = 1_000
+
 
 class Order(Value):
     """A request as it is wanted. With `finalisation_tokens` more is held back beside it: enough for a last word after.

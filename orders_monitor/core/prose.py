@@ -120,6 +120,14 @@ def flattened(body: object, name: str = "") -> Iterator[Number]:
         yield Number(name=name, value=float(body) if "." in body else int(body))
 
 
+def texts_in(body: object) -> list[str]:
+    """Every text in a JSON body that is no name of a field."""
+    if isinstance(body, str):
+        return [body]
+    parts = body.values() if isinstance(body, dict) else body if isinstance(body, list | tuple) else ()
+    return [text for part in parts for text in texts_in(part)]
+
+
 def _known(text: str, *, names: Iterable[str], quoted: Iterable[str]) -> list[str]:
     """Patterns of what is a name and states nothing, the longest first."""
     patterns = {name: rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if name and name in text}

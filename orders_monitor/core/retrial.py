@@ -7,7 +7,7 @@ from orders_monitor.core.claims import Differs, Holds, Tried, Unknown
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.prose import Number, flattened
+from orders_monitor.core.prose import Number, flattened, texts_in
 from orders_monitor.core.quality import Anomaly, Quality, anomaly_id, drift_id, expectation_id
 from orders_monitor.core.value import Value
 
@@ -95,11 +95,4 @@ def _texts(found: Found, *, expectations: Sequence[Expectation]) -> tuple[str, .
     declared: Value | None = None
     if isinstance(found, Outcome):
         declared = next((e for e in expectations if e.check_name == found.check_name), None)
-    return tuple(_strings(body if declared is None else [body, declared.model_dump(mode="json")["kwargs"]]))
-
-
-def _strings(body: object) -> list[str]:
-    if isinstance(body, str):
-        return [body]
-    parts = body.values() if isinstance(body, dict) else body if isinstance(body, list | tuple) else ()
-    return [text for part in parts for text in _strings(part)]
+    return tuple(texts_in(body if declared is None else [body, declared.model_dump(mode="json")["kwargs"]]))

@@ -4,7 +4,6 @@ Nothing that was found out before is believed: the file is read again, the cited
 tool is run again on the same question.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from orders_monitor.adapters.releases import load_release
 from orders_monitor.agent import tools
+from orders_monitor.agent.minutes import digest_of_text
 from orders_monitor.agent.model import ToolCall
 from orders_monitor.agent.workbench import Cell
 from orders_monitor.core import retrial
@@ -22,7 +22,7 @@ from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.investigation import Investigation, Question
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.prose import flattened
+from orders_monitor.core.prose import flattened, texts_in
 from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.record import PREFIX, ClaimDropped, EvidenceTried
 from orders_monitor.pipeline import casefile
@@ -137,7 +137,7 @@ class _Retrial:
                 own = workbench.own_words(call.arguments["query"]) if call.name == "sql" else None
         except ToolRefused as refused:
             return Differs(why=f"asked again, it is refused: {refused.why}")
-        if hashlib.sha256(text.encode()).hexdigest() != question.answer_digest:
+        if digest_of_text(text) != question.answer_digest:
             return Differs(why="asked again, the tool answers something else")
         return _held(json.loads(text), own)
 
@@ -145,15 +145,8 @@ class _Retrial:
 def _held(answer: dict[str, Any], own: Collection[Cell] | None) -> Holds:
     """The numbers and names in an answer. What a query says of itself is neither, nor what it calls its columns."""
     if own is None:
-        return Holds(numbers=tuple(flattened(answer)), texts=tuple(_texts(answer))[:_TEXTS_MAX])
+        return Holds(numbers=tuple(flattened(answer)), texts=tuple(texts_in(answer))[:_TEXTS_MAX])
     said = [number.value for number in flattened(list(own))]
     numbers = (number for number in flattened(answer) if number.value not in said)
-    texts = (text for text in _texts(answer["rows"]) if text not in own)
+    texts = (text for text in texts_in(answer["rows"]) if text not in own)
     return Holds(numbers=tuple(numbers), texts=tuple(texts)[:_TEXTS_MAX])
-
-
-def _texts(body: object) -> list[str]:
-    if isinstance(body, str):
-        return [body]
-    parts = body.values() if isinstance(body, dict) else body if isinstance(body, list) else ()
-    return [text for part in parts for text in _texts(part)]

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orders_monitor.agent.workbench import Cell, Flagged, QueryRefused, Repeated, Rows
+from orders_monitor.agent.workbench import CELL_CHARACTERS_MAX, Cell, Flagged, QueryRefused, Repeated, Rows
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.predicate import Predicate
 from orders_monitor.core.release import SqlLimits
@@ -21,7 +21,6 @@ from orders_monitor.core.value import canonical_json
 if TYPE_CHECKING:
     from orders_monitor.adapters.workbench.session import Session
 
-CELL_CHARACTERS_MAX = 64
 _EXACT_DIGITS_MAX = 15
 
 
