@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 VERSIONS_THAT_MATTER = ("dagster", "duckdb", "great_expectations", "sqlalchemy", "anthropic")
 REACHING_OUT = ("socket.connect", "socket.sendto", "socket.sendmsg")
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     # An audit hook, not a replaced method: it is asked by the interpreter itself, during collection too, and child
     # processes and C libraries (gRPC and libpq, both on loopback or unix sockets here) go on as they are.
     sys.addaudithook(_stay_on_this_machine)
+    # The same cases in every run: a suite that fails by chance teaches people to run it again.
+    settings.register_profile("same_cases", derandomize=True, deadline=None)
+    settings.load_profile("same_cases")
 
 
 def pytest_report_header() -> list[str]:

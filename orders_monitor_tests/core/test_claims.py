@@ -223,9 +223,9 @@ def test_shares_of_several_expectations_add_up():
 
 
 WHOLE = st.integers(min_value=0, max_value=10**12)
-NUMBERS = st.one_of(
-    st.integers(min_value=-(10**12), max_value=10**12), st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
-)
+# A subnormal double has too few digits to be multiplied by a hundred and stay what it is; no measure is one.
+MEASURES = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False, allow_subnormal=False)
+NUMBERS = st.one_of(st.integers(min_value=-(10**12), max_value=10**12), MEASURES)
 
 
 @given(NUMBERS)
