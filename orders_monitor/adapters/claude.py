@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PUBLIC_API = "https://api.anthropic.com"
 RETRY_AFTER_S_MAX = 4.0
+KEY_CHARACTERS_MIN = 16  # a shorter one is nobody's secret, and may be a word
 # What a stand-in says of itself in every response: nobody else does.
 STAND_IN_HEADER = "x-orders-monitor-stand-in"
 _RETRYABLE = frozenset({429, 500, 503, 529})
@@ -112,7 +113,11 @@ def _as_named(till: Till, *, stand_in: bool, api_key: str) -> Callable[[Any, Cal
     def middleware(request: Any, call_next: Callable[[Any], Any]) -> Any:
         response = call_next(request)
         says_so, failed = STAND_IN_HEADER in response.headers, response.status_code >= 400  # noqa: PLR2004  # HTTP's errors
-        if not (stand_in or failed) and api_key.encode() in response.http_response.content:
+        if (
+            not (stand_in or failed)
+            and len(api_key) >= KEY_CHARACTERS_MIN
+            and api_key.encode() in response.http_response.content
+        ):
             raise till.unavailable("its reply quotes the key that it was asked with; the reservation stays")
         if says_so and not stand_in:
             raise till.unavailable("a stand-in answered in its place; the reservation stays", "impostor")

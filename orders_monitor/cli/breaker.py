@@ -42,6 +42,8 @@ def show_command(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def close_command(context: click.Context, zone: Zone, who: str, note: str) -> None:
     """Close the breaker of a zone before its time: the next to come is let through."""
+    if not who.strip() or not note.strip():
+        raise click.UsageError("say who you are and why it works again")
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
         breakers.close(desk, zone, who=who, note=note)

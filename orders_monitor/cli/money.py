@@ -19,6 +19,7 @@ from orders_monitor.pipeline.sentences import visible
 from orders_monitor.settings import Settings, read_settings
 
 Named = tuple[str, int, int]
+MAY_BE_ON_ITS_WAY_S = 1_800  # longer than the longest reply_timeout_s with all that comes around it
 NAMED = (str, click.IntRange(0, 10**9), click.IntRange(1, 10**9))
 
 
@@ -129,9 +130,14 @@ def _journal(settings: Settings) -> Iterator[Journal]:
 def _settle(  # the named reservation, its cost, and who says so
     journal: Journal, key: Named, tokens: int, micro_usd: int, *, who: str, note: str, overbilled: bool = False
 ) -> None:
+    found = next((u for u in journal.unsettled() if u.reservation.key == key), None)
     held = journal.reconcile(key, tokens=tokens, micro_usd=micro_usd, who=who, note=note, overbilled=overbilled)
     was = f"{held.tokens:,} tokens and {usd(held.micro_usd)} were reserved on {held.day}"
     click.echo(f"{visible(_key(key))}: settled at {tokens:,} tokens and {usd(micro_usd)}; {was}")
+    if found is not None and found.was_sent and _age_s(found, datetime.now(UTC)) < MAY_BE_ON_ITS_WAY_S:
+        click.echo(
+            "it was reserved just now: if its run still waits for the answer, that cost counts no more", err=True
+        )
 
 
 def _settle_in_full(journal: Journal, before: datetime, *, who: str, note: str) -> None:

@@ -33,6 +33,15 @@ class Refused(Broken):
 class Plain(click.Group):
     """Commands whose errors, where they are ours, end in a sentence and never in a stack of frames."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command, which are text: a terminal may send any bytes, and no store keeps them."""
+        for word in args:
+            try:
+                word.encode()
+            except UnicodeEncodeError as error:
+                raise click.UsageError(f"{word.encode(errors='replace').decode()!r} is not UTF-8 text", ctx) from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:

@@ -57,13 +57,16 @@ def test_show_as_json_is_one_list(types):
 
 def test_close_is_a_persons_word(types):
     """A closed breaker is closed at once, and without a reason it is not closed at all."""
-    closed, silent, unknown = (
+    closed, *refused = (
         types("close", "source", "--note", "rebooted"),
         types("close", "model"),
+        types("close", "model", "--note", " "),
+        types("close", "model", "--note", "rebooted", "--who", ""),
+        types("close", "model", "--note", "\udcff is no text"),
         types("close", "x"),
     )
     states = {row["zone"]: row["state"] for row in json.loads(types("show", "--json").stdout)}
 
-    assert [0, 2, 2] == [closed.exit_code, silent.exit_code, unknown.exit_code]
+    assert [0, 2, 2, 2, 2, 2] == [closed.exit_code, *(each.exit_code for each in refused)]
     assert "source of small_shop: closed\n" == closed.stdout
     assert ("open", "closed") == (states["model"], states["source"])

@@ -88,6 +88,8 @@ def test_reconcile_lists_and_settles_one_at_a_time(types):
     settle = ("budget", "reconcile", "--settle", "run", "2", "1")
     assert 2 == types(*settle, "--note", "invoice").exit_code
     assert 2 == types(*settle, "--tokens", "1", "--micro-usd", "1", "--never-sent", "run", "0", "1").exit_code
+    assert 2 == types(*settle[:3], "run", str(10**20), "1", "--tokens", "1", "--micro-usd", "1").exit_code
+    assert 2 == types("budget", "reconcile", "--overbilled").exit_code
     assert 3 == types(*settle, "--tokens", "1", "--micro-usd", "1").exit_code
     assert 3 == types(*settle, "--tokens", "1001", "--micro-usd", "1", "--note", "invoice").exit_code
     assert "0 reservations settled\n" == types("budget", "reconcile", "--spent-in-full", "--note", "old").stdout
@@ -96,6 +98,7 @@ def test_reconcile_lists_and_settles_one_at_a_time(types):
         settled.exit_code,
         settled.stdout.split(" 1,000")[0],
     )
+    assert "if its run still waits for the answer" in settled.stderr
     assert 0 == types("budget", "reconcile", "--never-sent", "run", "0", "1", "--note", "dead").exit_code
     assert "everything is settled\n" == types("budget", "reconcile").stdout
 
@@ -123,3 +126,4 @@ def test_costs_are_rows_of_the_key_and_a_total(types):
     )
     assert "[]\n" == types("cost", "report", "--by", "model", "--until", "2020-01-01", "--json").stdout
     assert 2 == types("cost", "report", "--by", "colour").exit_code
+    assert 2 == types("cost", "report", "--by", "team", "--since", "2026-02-01", "--until", "2026-01-31").exit_code
