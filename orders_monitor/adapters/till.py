@@ -82,8 +82,7 @@ class Till:
     def pay(self, request: Any, call_next: Callable[[Any], "APIResponse[Any]"]) -> "APIResponse[Any]":
         """The SDK's middleware: it runs around each single HTTP attempt, and its errors reach the caller."""
         asked = cast("Mapping[str, Any]", request.json)
-        size = self._size(asked)
-        prompt_max = self._prompt_tokens_max(asked, size)
+        size, prompt_max = self._bounds(asked)
         reservation = self._reserve(prompt_max, wanted=int(asked["max_tokens"]))
         affordable = reservation.tokens - prompt_max
         self._say(reservation, "no answer")
@@ -105,25 +104,23 @@ class Till:
         """The error that says why this model's reply is not used."""
         return ModelUnavailable(model=self.name, why=why, reason=reason)
 
-    def _size(self, body: Mapping[str, Any]) -> int:
-        """The bytes of a request. What was measured before is not measured again."""
-        last, messages = self._last, body["messages"]
-        if last is None or messages[: len(last.messages)] != last.messages or _head(body) != last.head:
-            return _bytes(body)
-        return last.size + sum(_bytes(message) + 1 for message in messages[len(last.messages) :])
+    def _bounds(self, body: Mapping[str, Any]) -> tuple[int, int]:
+        """The bytes of a request, and a sound upper bound of its tokens: a token has at least one byte.
 
-    def _prompt_tokens_max(self, body: Mapping[str, Any], size: int) -> int:
-        """A sound upper bound: a token has at least one byte. What was counted before need not be bounded again."""
-        bound = size + PROMPT_OVERHEAD_TOKENS
+        What was measured or counted before is not measured or bounded again.
+        """
         last, messages = self._last, body["messages"]
         if last is None or messages[: len(last.messages)] != last.messages:
-            return bound
+            size = _bytes(body)
+            return size, size + PROMPT_OVERHEAD_TOKENS
+        new = messages[len(last.messages) :]
+        sizes = [_bytes(message) for message in new]
+        size = last.size + sum(sizes) + len(sizes) if _head(body) == last.head else _bytes(body)
         added = max(0, size - last.size)
-        turn = messages[len(last.messages)] if len(messages) > len(last.messages) else None
-        if turn is not None and turn.get("role") == "assistant":
+        if new and new[0].get("role") == "assistant":
             # Read again, a reply is no more tokens than it was when it was written.
-            added -= max(0, _bytes(turn) - last.usage.output_tokens)
-        return min(bound, last.usage.prompt_tokens + max(0, added) + PROMPT_OVERHEAD_TOKENS)
+            added -= max(0, sizes[0] - last.usage.output_tokens)
+        return size, min(size, last.usage.prompt_tokens + max(0, added)) + PROMPT_OVERHEAD_TOKENS
 
     def _reserve(self, prompt_max: int, *, wanted: int) -> Reservation:
         """One transaction: the request as long as it can be paid, and what is held back for a last word after it."""

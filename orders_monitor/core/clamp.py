@@ -29,11 +29,12 @@ class Order(Value):
 
     def fit(self, room: Room) -> Sequence[Amount]:
         """The longest reply that fits, and what is held back: one amount, or two. Raises BudgetExhausted."""
-        least = min(self.output_tokens_min, self.output_tokens_wanted)
-        require_room(room, *self.amounts(least))
         most = self.output_tokens_wanted
-        if _fits(room, self.amounts(most)):
-            return self.amounts(most)
+        wanted = self.amounts(most)
+        if _fits(room, wanted):
+            return wanted
+        least = min(self.output_tokens_min, most)
+        require_room(room, *self.amounts(least))
         while most - least > 1:  # `least` fits, `most` does not
             middle = (least + most) // 2
             least, most = (middle, most) if _fits(room, self.amounts(middle)) else (least, middle)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 class Direct(Protocol):
-    """A writing transaction of `Store.direct`. Parameters are written `:name`."""
+    """A transaction of `Store.direct` or `Store.looking`. Parameters are written `:name`."""
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run one statement, and fetch what it returns."""
@@ -91,12 +91,12 @@ class Kept:
         self._free: list[sa.PoolProxiedConnection] = []
 
     @contextmanager
-    def transaction(self) -> Iterator[InSqlite]:
-        """BEGIN IMMEDIATE and COMMIT around what happens inside; an error rolls it back."""
+    def transaction(self, begin: Literal["BEGIN IMMEDIATE", "BEGIN"] = "BEGIN IMMEDIATE") -> Iterator[InSqlite]:
+        """BEGIN and COMMIT around what happens inside; an error rolls it back."""
         pooled = self._take()
         try:
             connection: sqlite3.Connection = pooled.dbapi_connection  # type: ignore[assignment]  # its engine's driver
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             yield InSqlite(connection)
             connection.execute("COMMIT")
         except BaseException:

@@ -16,7 +16,7 @@ from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.store import Durability, Store, open_store, utc_now
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
 from orders_monitor.core.breaker import Refused as NotNow
-from orders_monitor.core.budget import Account, Fit, Key, Limits, Purchase, Reservation, RunSpend, Scope, Settlement
+from orders_monitor.core.budget import Account, Fit, Key, Limits, Purchase, Reservation, RunSpend, Settlement
 from orders_monitor.core.cost import Balance, Cost, CostBy, Unsettled, require_signed, why_not_reconciled
 from orders_monitor.core.errors import ReconciliationRefused
 from orders_monitor.core.publication import Step
@@ -208,8 +208,8 @@ class Journal:
 
     def spend(self, run_id: str) -> RunSpend:
         """What the run's entries add up to, in tokens and micro-dollars."""
-        with self._store.reading() as connection:
-            return costs.total_of(connection, Scope(kind="run", name=run_id, period=""))
+        with self._store.looking() as transaction:
+            return ledger.spend_of(transaction, run_id)
 
     def balances(self, account: Account, limits: Limits) -> tuple[Balance, ...]:
         """Every scope of an account against its cap: its running total, and the fold of its entries beside it."""

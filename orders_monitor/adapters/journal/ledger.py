@@ -47,6 +47,7 @@ _SETTLE = (
     " ON CONFLICT (run_id, step, attempt, entry) DO NOTHING"
 )
 _RESERVATION = f"SELECT team, agent, table_name, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
+_TOTAL = f"SELECT {', '.join(_AMOUNTS)} FROM budget_totals WHERE kind = 'run' AND name = :run_id AND period = ''"  # noqa: S608 - our own words
 _NOTHING: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0)
 _HELD = (  # noqa: S608 - our own words
     "SELECT kind, reserved_tokens + spent_tokens, reserved_micro_usd + spent_micro_usd FROM budget_totals WHERE "
@@ -97,6 +98,12 @@ def reserve(
         calls=sum(r.step != HOLD for r in reservations),
     )
     return reservations
+
+
+def spend_of(transaction: Direct, run_id: str) -> RunSpend:
+    """The running total of a run; all zero for one that was never charged."""
+    found = transaction.run(_TOTAL, {"run_id": run_id})
+    return RunSpend(**dict(zip(_AMOUNTS, found[0], strict=True))) if found else RunSpend()
 
 
 def settle(transaction: Direct, settlement: Settlement, *, who: str = "", note: str = "") -> bool:

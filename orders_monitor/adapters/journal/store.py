@@ -93,6 +93,16 @@ class Store:
         with _database_errors(self.name), self._kept.transaction() as transaction:
             yield transaction
 
+    @contextmanager
+    def looking(self) -> Iterator[Direct]:
+        """The same as `reading`, in plain SQL."""
+        if self.engine.dialect.name == "postgresql":
+            with self.reading() as connection:
+                yield InPostgres(connection)
+            return
+        with _database_errors(self.name), self._kept.transaction("BEGIN") as transaction:
+            yield transaction
+
     def lock(self, connection: sa.Connection, *locks: str) -> None:
         """More locks for a writing transaction that had to read first to know their names."""
         if self.engine.dialect.name == "postgresql" and locks:
