@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS_MAX = 3
 # What takes the place of an answer that a last word has no room for.
-REFUSAL_BYTES_MAX = 250
+REFUSAL_BYTES_MAX = 180
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.
 _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
 # More than a run can hold back one after the other: the holds of an earlier execution keep their numbers.

@@ -17,7 +17,7 @@ from orders_monitor.core.release import Release
 from orders_monitor.core.value import Value, canonical_json
 
 NEEDED = ("system", "task", "last_word")
-NO_ROOM = canonical_json({"refused": "the budget is used up: there is no room for this answer"})
+NO_ROOM = canonical_json({"refused": "the budget is used up: no room for this answer"})
 
 
 class Answer(Value):

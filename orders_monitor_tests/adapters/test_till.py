@@ -135,7 +135,7 @@ def test_the_hold_grows_with_the_prompt():
 
     prompt_max = 30_000 + 1_000 + len('{"max_tokens":4000,"messages":[{"content":"","role":"user"}]}')
     said = len(json.dumps(last_word_text(RELEASE)))
-    refusals = 250 * RELEASE.guardrails.calls_per_turn_max
+    refusals = 180 * RELEASE.guardrails.calls_per_turn_max
     assert prompt_max + 4_000 + 1_000 + said + refusals + 2_000 == counter.hold[0]
     assert [1, 2] == [e.attempt for e in counter.ledger.entries if isinstance(e, Reservation) and e.step == HOLD]
 

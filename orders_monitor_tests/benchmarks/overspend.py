@@ -29,7 +29,7 @@ from orders_monitor.core.price import Usage
 from orders_monitor.core.release import Release
 from orders_monitor_tests.cases import release
 
-CAP = Cap(tokens=400_000, micro_usd=1_500_000)
+CAP = Cap(tokens=600_000, micro_usd=2_250_000)
 LIMITS = Limits(run=CAP, pipeline_day=CAP, agent_month=CAP, team_month=CAP)
 SHARE_MIN = 0.94
 STEPS = 4
@@ -208,9 +208,9 @@ def _request(step: int, chance: random.Random, last_word: str | None = None) -> 
 
 
 def _wide_release() -> Release:
-    """The release of this repository, its run's budget as wide as the cap."""
+    """The release of this repository, its run's budget as wide as the cap; here nobody calls a tool."""
     own = release()
-    guardrails = own.guardrails.model_copy(update={"finalisation_tokens": 6_000})
+    guardrails = own.guardrails.model_copy(update={"finalisation_tokens": 6_000, "calls_per_turn_max": 1})
     budget = own.budget.model_copy(update={"run_tokens": CAP.tokens, "run_micro_usd": CAP.micro_usd})
     return own.model_copy(update={"guardrails": guardrails, "budget": budget})
 
