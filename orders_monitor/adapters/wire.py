@@ -9,10 +9,14 @@ from orders_monitor.agent.model import AssistantTurn, Message, Request, ToolResu
 
 
 class Plain(RootModel[Any]):
-    """A part of a request that is plain JSON already.
+    """A part of a request that is plain JSON already, and that nobody changes.
 
-    The SDK copies every dict and list of a request, one by one; a model it copies in one go, for a third of the CPU.
+    The SDK copies every dict and list of a request, each by itself; of a model it takes what the model says it is.
     """
+
+    def model_dump(self, **_: Any) -> Any:
+        """The part itself: no copy."""
+        return self.root
 
 
 class Wire:
