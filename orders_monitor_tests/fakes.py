@@ -13,14 +13,12 @@ from orders_monitor.core.budget import (
     Reservation,
     RunSpend,
     Settlement,
-    held_of,
     room_of,
-    spend_of,
-    totals_of,
 )
 from orders_monitor.core.errors import OrdersMonitorError
 from orders_monitor.core.investigation import Spend
 from orders_monitor.core.record import AgentEvent, Attempt
+from orders_monitor_tests.money import held_of, spend_of, totals_of
 
 
 class MemoryLedger:

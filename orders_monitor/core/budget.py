@@ -1,11 +1,11 @@
-"""Reserve before you spend: who pays, the caps on each scope, the ledger's entries and what they add up to.
+"""Reserve before you spend: who pays, the caps on each scope, the ledger's entries, and the room that they leave.
 
 An HTTP attempt is reserved at its worst case before it is sent and settled at its real cost after. An attempt whose
 outcome is not known (a timeout) is never settled by itself: its reservation stays held until a person reconciles it.
 Step 0 of a run is no attempt: it is what is held back so that the run can end with a last word.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, get_args
 
 from pydantic import Field
@@ -232,16 +232,6 @@ class Ledger(Protocol):
         ...
 
 
-def exactly(*amounts: Amount) -> Fit:
-    """The fit of amounts that are not clamped: all of them, or BudgetExhausted."""
-
-    def fit(room: Room) -> Sequence[Amount]:
-        require_room(room, *amounts)
-        return amounts
-
-    return fit
-
-
 def require_room(room: Room, *amounts: Amount) -> None:
     """Raise BudgetExhausted unless all the amounts together fit, in both currencies."""
     tokens, micro_usd = sum(a.tokens for a in amounts), sum(a.micro_usd for a in amounts)
@@ -264,43 +254,3 @@ def room_of(account: Account, *, limits: Limits, held: Mapping[ScopeKind, tuple[
         micro_usd=max(0, limits.cap(by_money).micro_usd - held.get(by_money, nothing)[1]),
         micro_usd_of=account.scope(by_money),
     )
-
-
-def held_of(account: Account, totals: Mapping[Scope, RunSpend]) -> dict[ScopeKind, tuple[int, int]]:
-    """What totals say is held of an account's scopes."""
-    found = {scope.kind: totals[scope] for scope in account.scopes if scope in totals}
-    return {kind: (total.held_tokens, total.held_micro_usd) for kind, total in found.items()}
-
-
-def totals_of(entries: Iterable[Reservation | Settlement]) -> dict[Scope, RunSpend]:
-    """The fold of a ledger's entries, in the order in which they were written, for every scope that they charge."""
-    held: dict[Key, Reservation] = {}
-    settled: dict[Key, Settlement] = {}
-    for entry in entries:
-        if isinstance(entry, Reservation):
-            held.setdefault(entry.key, entry)
-        else:
-            settled.setdefault(entry.key, entry)
-    totals: dict[Scope, RunSpend] = {}
-    for key, reservation in held.items():
-        share = _share(reservation, settled.get(key))
-        for scope in reservation.account.scopes:
-            totals[scope] = plus(totals.get(scope, RunSpend()), share)
-    return totals
-
-
-def spend_of(run_id: str, entries: Iterable[Reservation | Settlement]) -> RunSpend:
-    """The fold of a ledger's entries for one run."""
-    return totals_of(entries).get(Scope(kind="run", name=run_id, period=""), RunSpend())
-
-
-def plus(one: RunSpend, other: RunSpend) -> RunSpend:
-    """Both together."""
-    return RunSpend(**{name: getattr(one, name) + getattr(other, name) for name in RunSpend.model_fields})
-
-
-def _share(reservation: Reservation, settlement: Settlement | None) -> RunSpend:
-    calls = 0 if reservation.step == HOLD else 1
-    if settlement is None:
-        return RunSpend(reserved_tokens=reservation.tokens, reserved_micro_usd=reservation.micro_usd, calls=calls)
-    return RunSpend(spent_tokens=settlement.tokens, spent_micro_usd=settlement.micro_usd, calls=calls)

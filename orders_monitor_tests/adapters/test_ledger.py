@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from orders_monitor.adapters.journal import migrations
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.store import open_store
-from orders_monitor.core.budget import HOLD, Amount, Cap, Limits, Purchase, RunSpend, exactly
+from orders_monitor.core.budget import HOLD, Amount, Cap, Limits, Purchase, RunSpend
 from orders_monitor.core.cost import Cost
 from orders_monitor.core.errors import BudgetExhausted, OrdersMonitorError, ReconciliationRefused
-from orders_monitor_tests.money import caps, purchase
+from orders_monitor_tests.money import caps, exactly, purchase
 
 LATE = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
 EARLY = datetime(2026, 12, 1, 0, 1, tzinfo=UTC)

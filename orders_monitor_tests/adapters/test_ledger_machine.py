@@ -33,13 +33,10 @@ from orders_monitor.core.budget import (
     RunSpend,
     Scope,
     Settlement,
-    exactly,
-    held_of,
     room_of,
-    totals_of,
 )
 from orders_monitor.core.errors import BudgetExhausted
-from orders_monitor_tests.money import caps, purchase
+from orders_monitor_tests.money import caps, exactly, held_of, purchase, totals_of
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LIMITS = caps(1_500, 9_000, run=Cap(tokens=700, micro_usd=9_000), pipeline_day=Cap(tokens=900, micro_usd=4_000))

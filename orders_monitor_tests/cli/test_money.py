@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.store import open_store
 from orders_monitor.cli.main import commands
-from orders_monitor.core.budget import HOLD, Amount, exactly
-from orders_monitor_tests.money import caps, purchase
+from orders_monitor.core.budget import HOLD, Amount
+from orders_monitor_tests.money import caps, exactly, purchase
 from orders_monitor_tests.small_shop import declared
 
 

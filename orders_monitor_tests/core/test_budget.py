@@ -14,16 +14,12 @@ from orders_monitor.core.budget import (
     RunSpend,
     Scope,
     Settlement,
-    exactly,
-    held_of,
     require_room,
     room_of,
-    spend_of,
-    totals_of,
 )
 from orders_monitor.core.errors import BudgetExhausted
 from orders_monitor_tests.fakes import MemoryLedger
-from orders_monitor_tests.money import DAY, caps, purchase
+from orders_monitor_tests.money import DAY, caps, exactly, held_of, purchase, spend_of, totals_of
 
 TEAM = Scope(kind="team_month", name="orders", period="2026-11")
 AGENT = Scope(kind="agent_month", name="orders_daily", period="2026-11")

@@ -1,6 +1,6 @@
 """The ledger of the agent's spend: rows that reserve, rows that settle, and running totals of every scope they charge.
 
-`core.budget` says what the rows add up to; the totals are changed in the transaction that adds the rows. Every step of
+`costs` says what the rows add up to; the totals are changed in the transaction that adds the rows. Every step of
 the agent comes by here twice: plain statements, as few as can be.
 """
 
