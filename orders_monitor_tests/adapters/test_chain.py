@@ -94,6 +94,35 @@ def test_one_flipped_byte_anywhere_is_found(journal, sql, data):
     assert () == journal.verify_all()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        # One bit of the file: the text is UTF-8 no more.
+        "UPDATE events SET {column} = CAST(x'ff' || substr({column}, 2) AS TEXT) WHERE id = 5",
+        # What SQLite lets anybody put into a column of texts.
+        "UPDATE events SET {column} = CAST({column} AS BLOB) WHERE id = 5",
+    ],
+)
+@pytest.mark.parametrize(
+    "column", ["table_name", "partition_key", "kind", "body", "body_digest", "prev_hash", "hash", "recorded_at"]
+)
+def test_a_damaged_file_is_found_where_it_is(journal, sql, column, damage):
+    """Bytes that are no text are a break of their event like any other, and no obstacle to naming it."""
+    sql(damage.format(column=column))
+
+    assert [("run-2", 2)] == [(broken.run_id, broken.seq) for broken in journal.verify_all()]
+    assert 2 == journal.verify("run-2").seq
+    assert journal.verify("run-1") is None
+
+
+def test_an_event_that_was_moved_in_time_is_found(journal, sql):
+    """What is newest is told by ids: an event cannot be made older than the one before it."""
+    sql("UPDATE events SET id = 99 WHERE id = 5", "UPDATE events SET id = 5 WHERE id = 6")
+    sql("UPDATE events SET id = 6 WHERE id = 99")
+
+    assert [("run-2", 3)] == [(broken.run_id, broken.seq) for broken in journal.verify_all()]
+
+
 def test_what_was_cut_off_the_end_is_missed_by_the_next_run(journal, sql):
     """A run that was begun later remembers where the one before it ended, down to a run that is gone as a whole."""
     sql("DELETE FROM events WHERE run_id = 'run-1' AND seq = 3")

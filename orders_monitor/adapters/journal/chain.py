@@ -5,7 +5,10 @@ So a change is found where it is, and what was cut off the end of a run by the r
 
 import hashlib
 import json
+import re
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,26 +53,44 @@ def follows(transaction: Direct) -> str:
 
 def first_break(connection: sa.Connection, run_id: str) -> Break | None:
     """Where a run's chain is first broken: a changed, missing, moved or inserted event; None for a whole chain."""
-    previous = None
+    previous: Mapping[Any, Any] | None = None
     chain = connection.execute(sa.select(_events).where(_events.c.run_id == run_id).order_by(_events.c.seq))
     for seq, row in enumerate(chain.mappings(), start=1):
         why = _why_broken(row, seq, previous)
         if why is not None:
             return Break(run_id=run_id, seq=seq, why=why)
-        previous = row["hash"]
+        previous = row
     return None
 
 
-def _why_broken(row: Mapping[Any, Any], seq: int, previous: str | None) -> str | None:
+def _why_broken(row: Mapping[Any, Any], seq: int, previous: Mapping[Any, Any] | None) -> str | None:
     if row["seq"] != seq:
         return f"the event is missing, the next one is {row['seq']}"
+    if any(isinstance(value, bytes) for value in row.values()):
+        return "the event was changed after it was recorded"
     if row["body_digest"] != sha256(row["body"]):
         return f"the body of {row['kind']} is not the one that was recorded"
     if row["hash"] != hash_of(row):
         return "the event was changed after it was recorded"
-    if seq > 1 and row["prev_hash"] != previous:
+    if previous is not None and row["prev_hash"] != previous["hash"]:
         return "the event before it is not the one that it was recorded after"
+    if previous is not None and row["id"] <= previous["id"]:
+        return "the event was moved before the one that it was recorded after"
     return None
+
+
+@contextmanager
+def damaged(connection: sa.Connection) -> Iterator[None]:
+    """A text in which a byte was flipped may be UTF-8 no more, and is read all the same: its digest tells."""
+    driver: Any = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.text_factory = lambda text: text.decode(errors="replace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
 
 
 def runs(connection: sa.Connection, *, prefix: str = "") -> tuple[str, ...]:
@@ -81,16 +102,18 @@ def runs(connection: sa.Connection, *, prefix: str = "") -> tuple[str, ...]:
 def breaks(connection: sa.Connection) -> tuple[Break, ...]:
     """The first break of every run of the journal that has one."""
     found: dict[str, Break] = {}
-    own = (first_break(connection, run_id) for run_id in runs(connection))
-    for each in (*filter(None, own), *cut_off(connection)):
-        found.setdefault(each.run_id, each)
+    with damaged(connection):
+        own = (first_break(connection, run_id) for run_id in runs(connection))
+        for each in (*filter(None, own), *cut_off(connection)):
+            found.setdefault(each.run_id, each)
     return tuple(found.values())
 
 
 def break_of(connection: sa.Connection, run_id: str) -> Break | None:
     """The first break of one run."""
-    own = first_break(connection, run_id)
-    return own or next((each for each in cut_off(connection, run_id) if each.run_id == run_id), None)
+    with damaged(connection):
+        own = first_break(connection, run_id)
+        return own or next((each for each in cut_off(connection, run_id) if each.run_id == run_id), None)
 
 
 def cut_off(connection: sa.Connection, only: str | None = None) -> Iterator[Break]:
@@ -116,10 +139,12 @@ def _missed_by_later_runs(connection: sa.Connection, only: str | None) -> Iterat
             yield Break(run_id=run_id, seq=seq, why=f"the event {what} when run {later} was begun after it")
 
 
-def _read(followed: str) -> tuple[str | None, int, str]:
+def _read(followed: str | bytes) -> tuple[str | None, int, str]:
+    if isinstance(followed, bytes):
+        return None, 0, ""
     run_id, _, rest = followed.rpartition(":")
     run_id, _, seq = run_id.rpartition(":")
-    return (run_id, int(seq), rest) if run_id and seq.isdecimal() else (None, 0, "")
+    return (run_id, int(seq), rest) if run_id and re.fullmatch(r"[0-9]{1,18}", seq) else (None, 0, "")
 
 
 def _missed_by_the_ledger(connection: sa.Connection, only: str | None) -> Iterator[Break]:
