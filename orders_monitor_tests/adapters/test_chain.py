@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.store import open_store
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.plan import Hold
 from orders_monitor.core.record import Asked
 
@@ -113,6 +114,17 @@ def test_a_damaged_file_is_found_where_it_is(journal, sql, column, damage):
     assert [("run-2", 2)] == [(broken.run_id, broken.seq) for broken in journal.verify_all()]
     assert 2 == journal.verify("run-2").seq
     assert journal.verify("run-1") is None
+
+
+def test_a_damaged_record_is_not_quoted_by_who_cannot_read_it(journal, sql):
+    """Whoever reads the run is told where to look; the driver's own error has the record's text in it."""
+    sql("UPDATE events SET body = CAST(x'ff' || substr(body, 2) AS TEXT) WHERE id = 5")
+
+    with pytest.raises(StoreUnavailable) as damaged:
+        journal.events_of_run("run-2")
+
+    assert damaged.value.__cause__ is None
+    assert "a text in it is damaged; `orders-monitor trace verify --all` names the record" == damaged.value.why
 
 
 def test_an_event_that_was_moved_in_time_is_found(journal, sql):

@@ -216,11 +216,19 @@ def _database_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        if _is_damaged(error):
+            # Not chained: the driver's error quotes what it could not read.
+            why = "a text in it is damaged; `orders-monitor trace verify --all` names the record"
+            raise StoreUnavailable(store=name, why=why) from None
         if not _is_trouble(error):
             raise
         raise StoreUnavailable(store=name, why=_first_line(getattr(error, "orig", error))) from error
     except sa.exc.TimeoutError as error:
         raise StoreUnavailable(store=name, why="every connection is in use") from error
+
+
+def _is_damaged(error: sa.exc.DBAPIError | sqlite3.Error) -> bool:
+    return str(getattr(error, "orig", error)).startswith("Could not decode to UTF-8")
 
 
 def _is_trouble(error: sa.exc.DBAPIError | sqlite3.Error) -> bool:
