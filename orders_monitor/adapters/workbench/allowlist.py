@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -19,9 +19,12 @@ from orders_monitor.agent.workbench import QueryRefused
 TABLES = ("landed", "history")
 SQL_CHARACTERS_MAX = 4_000
 NODES_MAX = 1_500
-NESTING_MAX = 20
+NESTING_MAX = 12  # sqlglot reads some words once more for each level, and each of these times twice
 TABLES_MAX = 8
 FORMAT_CHARACTERS_MAX = 64  # a format writes up to a dozen characters for each of its own
+# What sqlglot raises on a function with too few arguments, or of another kind than it expects.
+BROKEN = (SqlglotError, AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE = "the query cannot be read as SQL"
 _UNNAMED = "unnamed_subquery"  # what DuckDB calls a table without a name
 _CATALOGS = ("information_schema", "sqlite_", "pg_", "duckdb_", "pragma_")
 _DATABASES = ("main", "memory", "system", "temp")
@@ -48,9 +51,7 @@ def checked(sql: str, *, rows_max: int) -> str | QueryRefused:
     try:
         tree = parsed(sql)
         _judge(tree)
-        return _bounded(tree, rows_max=rows_max).sql(
-            dialect=DuckDB, identify=True, comments=False, unsupported_level=ErrorLevel.IGNORE
-        )
+        return written(_bounded(tree, rows_max=rows_max))
     except Refusal as refusal:
         return refusal.refused
     except RecursionError:  # sqlglot descends by recursion, and so does its writer
@@ -66,8 +67,8 @@ def parsed(sql: str) -> exp.Query:
         raise Refusal(mistake("the query has a quotation or a comment that does not end")) from error
     except ParseError as error:
         raise Refusal(mistake(_first_words(error))) from error
-    except ValueError as error:  # an escape or a number that is none
-        raise Refusal(mistake("the query cannot be read as SQL")) from error
+    except BROKEN as error:  # an escape or a number that is none
+        raise Refusal(mistake(_UNREADABLE)) from error
     found = [tree for tree in trees if tree is not None]
     if len(found) != 1 or not isinstance(found[0], exp.Query):
         raise Refusal(reach("only one SELECT can be run"))
@@ -75,6 +76,14 @@ def parsed(sql: str) -> exp.Query:
     while isinstance(tree, exp.Subquery) and isinstance(tree.this, exp.Query) and not _has_more(tree):
         tree = tree.this
     return tree
+
+
+def written(tree: exp.Expr) -> str:
+    """The tree as DuckDB's SQL. Raises Refusal, RecursionError."""
+    try:
+        return tree.sql(dialect=DuckDB, identify=True, comments=False, unsupported_level=ErrorLevel.IGNORE)
+    except BROKEN as error:
+        raise Refusal(mistake(_UNREADABLE)) from error
 
 
 def mistake(why: str) -> QueryRefused:
@@ -109,6 +118,9 @@ def _words(sql: str) -> list[Token]:
         raise Refusal((reach if known else mistake)("a query begins with SELECT or WITH, and only reads"))
     if _depth(words) > NESTING_MAX:
         raise Refusal(limit("the query is nested too deeply"))
+    joins = sum(word.token_type == TokenType.JOIN for word in words)
+    if joins > TABLES_MAX:  # the parser's time doubles with each join that says not on what
+        raise Refusal(limit(f"the query joins {joins} times, {TABLES_MAX} are allowed"))
     return words
 
 
@@ -128,7 +140,7 @@ def _first_words(error: ParseError) -> str:
     """What is wrong and where, in our words: the parser's own message quotes the query with colours."""
     first = error.errors[0] if error.errors else {}
     at = f" at line {first['line']}, column {first['col']}" if first.get("line") else ""
-    return f"the query cannot be read as SQL{at}"
+    return f"{_UNREADABLE}{at}"
 
 
 def _judge(tree: exp.Query) -> None:
@@ -152,7 +164,7 @@ def _judge_node(node: exp.Expr) -> None:
         case exp.DataType() if _type_name(node) not in vocabulary.TYPES or node.args.get("kind"):
             raise Refusal(mistake("the query names a type that is not available"))
         case exp.Var() if not node.name.replace("_", "").isalpha():
-            raise Refusal(mistake("the query cannot be read as SQL"))
+            raise Refusal(mistake(_UNREADABLE))
         case exp.Tuple() if not isinstance(node.parent, exp.Group):
             raise Refusal(mistake(NO_ROW))
         case exp.Distinct() if len(node.expressions) > 1 and isinstance(node.parent, exp.Func):

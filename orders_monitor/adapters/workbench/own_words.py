@@ -7,9 +7,8 @@ here, also where a literal takes part in it; so what a number means is still for
 from collections.abc import Iterator
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 
-from orders_monitor.adapters.workbench.allowlist import Refusal, parsed
+from orders_monitor.adapters.workbench.allowlist import Refusal, parsed, written
 
 # What only asks about rows, and hands nothing through.
 _ASIDE = (exp.Exists, exp.Having, exp.In, exp.Join, exp.Qualify, exp.Where)
@@ -37,7 +36,7 @@ def constants(sql: str) -> tuple[str, ...]:
         selects = list(parsed(sql).find_all(exp.Select))
         answering = (select for select in selects if select.find_ancestor(*_ASIDE) is None)
         found = (node for select in answering for projection in select.expressions for node in _handed(projection))
-        return tuple(dict.fromkeys(node.sql(dialect=DuckDB, identify=True, comments=False) for node in found))
+        return tuple(dict.fromkeys(written(node) for node in found))
     except (Refusal, RecursionError):
         return ()
 
