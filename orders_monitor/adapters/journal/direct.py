@@ -113,8 +113,11 @@ class Kept:
             self._free.pop().close()
 
     def _take(self) -> sa.PoolProxiedConnection:
-        while self._free:
-            pooled = self._free.pop()
+        while True:
+            try:
+                pooled = self._free.pop()
+            except IndexError:  # asked and not looked at first: another thread may have the last one in between
+                return self._engine.raw_connection()
             opened = place_in(pooled.info)
             if opened == place_of(opened.path):
                 return pooled
@@ -122,7 +125,6 @@ class Kept:
                 pooled.invalidate()
             else:
                 PARENTS.append(pooled)
-        return self._engine.raw_connection()
 
 
 def place_of(path: str) -> Place:
