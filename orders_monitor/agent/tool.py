@@ -74,11 +74,12 @@ class Tool:
 def fitted(answer: Answer, *, evidence: str, bytes_max: int) -> str:
     """As many items as fit, the first ones first, and how many were left out. Never more than `bytes_max`."""
     body = {**answer.head, "evidence": evidence, "cut": list(answer.cut), answer.key: [], "left_out": len(answer.items)}
-    for name in sorted(answer.head, key=lambda name: -size(answer.head[name])):
-        if size(body) <= bytes_max:
-            break
-        body = {key: part for key, part in body.items() if key != name} | {"cut": [*body["cut"], f"no room for {name}"]}
     room = bytes_max - size(body)
+    largest_last = [] if room >= 0 else sorted(answer.head, key=lambda name: -size(answer.head[name]))[::-1]
+    while room < 0 and largest_last:
+        name = largest_last.pop()
+        body = {key: part for key, part in body.items() if key != name} | {"cut": [*body["cut"], f"no room for {name}"]}
+        room = bytes_max - size(body)
     kept: list[Any] = []
     for item in answer.items:
         needed = size(item) + 1

@@ -87,8 +87,9 @@ def reserve(
         Reservation(**vars(purchase), day=day, tokens=amount.tokens, micro_usd=amount.micro_usd)
         for purchase, amount in zip(wanted, amounts, strict=True)
     )
+    recorded_at = now_text()
     for reservation in reservations:
-        if not transaction.change(_RESERVE, _row(reservation)):
+        if not transaction.change(_RESERVE, _row(reservation, recorded_at)):
             raise ValueError(f"attempt {reservation.key} is reserved already; a repeated send is another attempt")
     _add(
         transaction,
@@ -141,9 +142,9 @@ def _held(transaction: Direct, scopes: Mapping[str, str]) -> dict[ScopeKind, tup
     return {kind: (tokens, micro_usd) for kind, tokens, micro_usd in transaction.run(_HELD, scopes)}
 
 
-def _row(reservation: Reservation) -> dict[str, Any]:
+def _row(reservation: Reservation, recorded_at: str) -> dict[str, Any]:
     row = dict(vars(reservation))
-    row |= {"table_name": row.pop("table"), "partition_key": row.pop("partition"), "recorded_at": now_text()}
+    row |= {"table_name": row.pop("table"), "partition_key": row.pop("partition"), "recorded_at": recorded_at}
     return row
 
 
