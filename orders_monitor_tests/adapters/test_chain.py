@@ -193,3 +193,13 @@ def test_a_journal_of_before_is_whole(journal, sql):
 
     assert ("", 1, None) == (previous, first.seq, journal.verify("run-1"))
     assert journal.verify("never ran") is None
+
+
+def test_an_error_of_the_database_does_not_say_what_was_being_recorded(journal, sql):
+    """Errors are shown in logs and in the UI: the values of their statement are not in them."""
+    sql("DROP TABLE events")
+
+    with pytest.raises(sa.exc.OperationalError) as missing:
+        journal.latest(TABLE, "a partition", "a kind")
+
+    assert "a partition" not in str(missing.value)

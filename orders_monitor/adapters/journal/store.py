@@ -161,6 +161,7 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
         # A transaction must see what was committed while it waited for its lock, whatever the server's default is.
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # an error goes into logs and the UI, and what was being recorded does not
         pool_pre_ping=True,
         pool_size=2,
         max_overflow=8,
@@ -176,6 +177,7 @@ def _sqlite_engine(url: sa.URL, durability: Durability) -> sa.Engine:
     engine = sa.create_engine(
         url,
         connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,
         poolclass=sa.QueuePool,
         pool_size=2,
         max_overflow=30,
