@@ -123,6 +123,7 @@ def test_too_many_rows_columns_and_bytes_are_cut_and_it_is_said(tmp_path):
         ("SELECT frobnicate(status) FROM landed", "mistake"),
         ("SELECT regexp_matches(status, '(') FROM landed", "mistake"),
         ("SELECT CAST(status AS INTEGER) FROM landed", "mistake"),
+        ("SELECT CAST('99999999 years' AS INTERVAL)", "mistake"),
         ("SELECT count(*) FROM landed a, landed b, landed c, landed d, history e, history f", "limit"),
         ("SELECT count(*) OVER (PARTITION BY a.note, b.note, c.order_id) FROM landed a, landed b, landed c", "limit"),
     ],

@@ -24,7 +24,8 @@ Row = tuple[object, ...]
 DAY = "partition_date"
 # What DuckDB says of these is about the query; of every other error it may quote what it read.
 _SAID = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.ConversionException)
-_MISTAKES = (*_SAID, duckdb.ProgrammingError, duckdb.DataError)
+# The last two are Python's own: an interval of more days than it can count.
+_MISTAKES = (*_SAID, duckdb.ProgrammingError, duckdb.DataError, OverflowError, ValueError)
 
 
 class Session:
