@@ -14,9 +14,8 @@ from pydantic import Field
 
 from orders_monitor.core.value import Value
 
-# What fails together: the model's service, the upstream, the files of the lake, the published table's log, and
-# whoever is told of things (nobody is, yet).
-Zone = Literal["model", "source", "warehouse", "publish", "notify"]
+# What fails together: the model's service, the upstream, the files of the lake, the published table's log.
+Zone = Literal["model", "source", "warehouse", "publish"]
 # release: a probe that ended without having shown anything. close: a person's word.
 Kind = Literal["failure", "trip", "probe", "success", "release", "close"]
 RESETS: tuple[Kind, ...] = ("success", "close")

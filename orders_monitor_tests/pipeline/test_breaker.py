@@ -64,7 +64,7 @@ def kinds(desk, clock) -> dict[str, str]:
     return {zone: state.kind for zone, state in breaker.states(desk, clock=clock).items()}
 
 
-ALL_CLOSED = dict.fromkeys(("model", "source", "warehouse", "publish", "notify"), "closed")
+ALL_CLOSED = dict.fromkeys(("model", "source", "warehouse", "publish"), "closed")
 
 
 @pytest.mark.parametrize(
