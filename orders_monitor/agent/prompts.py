@@ -16,6 +16,8 @@ from orders_monitor.core.plan import Action
 from orders_monitor.core.release import Release
 from orders_monitor.core.value import Value, canonical_json
 
+# Errors whose place or message quotes what was wrong.
+_QUOTING = {"extra_forbidden": "something that nobody asked for", "union_tag_invalid": "there is no such kind"}
 NEEDED = ("system", "task", "last_word")
 NO_ROOM = canonical_json({"refused": "the budget is used up: no room for this answer"})
 
@@ -91,8 +93,11 @@ def read_answer(text: str) -> Answer | str:
         return Answer.model_validate_json(text)
     except ValidationError as invalid:
         error = invalid.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in error["loc"]) or "the text"
-        return f"the answer is not in the asked form: {place[:80]}: {error['msg'][:120]}"
+        place, said = error["loc"], error["msg"]
+        if error["type"] in _QUOTING:  # this sentence is ours: no word of the model's is in it
+            place, said = (place[:-1] if error["type"] == "extra_forbidden" else place), _QUOTING[error["type"]]
+        where = ".".join(str(part) for part in place) or "the text"
+        return f"the answer is not in the asked form: {where[:80]}: {said[:120]}"
 
 
 def _text(release: Release, name: str) -> str:

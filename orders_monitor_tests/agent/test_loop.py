@@ -151,8 +151,9 @@ def test_steps_and_tools_are_spans():
         (says("no", "refusal"), "refused", "the model refused to answer"),
         (says("Sure! Here is"), "malformed", "the answer is not in the asked form: the text: Invalid JSON"),
         (says("{}"), "malformed", "findings: Field required"),
-        (says('{"findings": [], "proposed": [{"kind": "drop_table"}]}'), "malformed", "proposed.0"),
-        (says('{"findings": [], "proposed": [], "approve": true}'), "malformed", "approve: Extra inputs"),
+        # No word of the model's is in a sentence of ours: it becomes the reason of a hold.
+        (says('{"findings": [], "proposed": [{"kind": "9 ok"}]}'), "malformed", "proposed.0: there is no such kind"),
+        (says('{"findings": [], "proposed": [], "9 ok": 1}'), "malformed", "the text: something that nobody asked for"),
         (asks(), "malformed", "stopped for tools and named none"),
         (says("", "pause_turn"), "steps_exhausted", "no answer after 8 steps"),
     ],
