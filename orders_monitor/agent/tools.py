@@ -64,7 +64,7 @@ TOOLS: Mapping[str, Tool] = {
 
 
 def specs(release: Release) -> tuple[ToolSpec, ...]:
-    """The tools of that release, as the model is told of them. A tool nobody wrote is a KeyError: see `unknown`."""
+    """The tools of that release, as the model is told of them. `prompts.require_usable` has seen that they are ours."""
     return tuple(_spec(limit.name) for limit in release.tools)
 
 
