@@ -52,3 +52,11 @@ def test_a_piece_of_a_password_is_not_taken_for_a_host():
         Database(declaration, url=URL).schema("2026-03-04")
 
     assert [False, False] == ["22" in str(error.value) for error in (of_journal, of_source)]
+
+
+def test_a_misspelt_option_of_a_database_url_is_one_sentence():
+    """PostgreSQL's driver calls it a mistake in the program; it is one of the setting, and not repeated."""
+    with pytest.raises(StoreUnavailable, match=r'invalid connection option "passwrd"') as refused:
+        Journal.open("postgresql://127.0.0.1:1/x?passwrd=s3cret")
+
+    assert "s3cret" not in str(refused.value)

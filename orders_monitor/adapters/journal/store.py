@@ -239,7 +239,8 @@ def _is_trouble(error: sa.exc.DBAPIError | sqlite3.Error) -> bool:
         # Extended codes keep the plain one in their low byte.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLES
     lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
-    return lost or getattr(cause, "pgcode", None) in _POSTGRES_TROUBLES
+    misspelt = str(cause).startswith("invalid dsn")  # an option in the URL that PostgreSQL does not know
+    return lost or misspelt or getattr(cause, "pgcode", None) in _POSTGRES_TROUBLES
 
 
 def _first_line(error: BaseException | None) -> str:
