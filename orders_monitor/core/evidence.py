@@ -46,11 +46,20 @@ ORDER = (
 )
 
 
+TWICE = "proposed twice"
+HELD = "the partition is held"
+
+
 class Dropped(Value):
     """A proposed action that is not done, and why."""
 
     action: Action
     why: str
+
+    @property
+    def is_against_evidence(self) -> bool:
+        """Whether what it cites does not ask for it; else it is only not needed."""
+        return self.why not in (TWICE, HELD)
 
 
 class Accepted(Value):
@@ -76,13 +85,13 @@ def accept(
     """
     hold = next((action for action in proposed if isinstance(action, Hold)), None)
     if hold is not None:
-        others = tuple(Dropped(action=a, why="the partition is held") for a in proposed if a is not hold)
+        others = tuple(Dropped(action=a, why=HELD) for a in proposed if a is not hold)
         return Accepted(actions=(_with_known_evidence(hold, quality),), dropped=others, unexplained=())
     kept: dict[str, Action] = {}
     dropped: list[Dropped] = []
     for action in proposed:
         deed = action.model_copy(update={"evidence": ()}).model_dump_json()
-        why = "proposed twice" if deed in kept else refusal(action, quality, contract, expectations)
+        why = TWICE if deed in kept else refusal(action, quality, contract, expectations)
         why = why or _no_longer(action, differing or {})
         if why is None:
             kept[deed] = _with_known_evidence(action, quality)

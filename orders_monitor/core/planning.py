@@ -53,7 +53,8 @@ def build(
     """The plan after an investigation, and what was left of its proposal; None where there was no proposal.
 
     An audit of a clean partition that did not finish takes nothing from it: code found nothing to explain. `doubts`
-    are about what the agent claims and cites, `differing` the cited evidence that is not there again as it was.
+    are about what the agent claims and cites, `differing` the cited evidence that is not there again as it was. An
+    action that its evidence does not ask for is not done, and what is left of the proposal is doubted.
     """
     release, unanswered = investigation.release, investigation.ending not in FINISHED
     if investigation.ending == "not_called" and nothing_landed(landing, quality) is not None:
@@ -66,7 +67,8 @@ def build(
     plan = accepted_plan(
         landing, quality, accepted, contract=contract, expectations=expectations, policy=policy, release=release
     )
-    doubted = bool(doubts) or investigation.ending == "finalised"
+    against = any(dropped.is_against_evidence for dropped in accepted.dropped)
+    doubted = bool(doubts) or against or investigation.ending == "finalised"
     return plan.model_copy(update={"origin": "doubted"}) if doubted else plan, accepted
 
 

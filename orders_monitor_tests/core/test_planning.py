@@ -314,6 +314,15 @@ def test_a_doubted_plan_does_the_same_and_waits_for_a_person(ending, doubts):
     assert "human" == decide(plan, quarantined_share=0.01, overwrites=False, policy=Policy()).route
 
 
+def test_a_true_signal_for_a_false_action_makes_the_rest_doubted():
+    """What is left is supported, and whoever proposed the other is not believed unseen; saying it twice is no lie."""
+    quality = judged(some(day(), 24, status="on_hold"))
+    swap = RenameColumn(column="status", to="email", evidence=("expectation:status_be_in_set",))
+
+    assert ("doubted", (AS_IS, STATUS_ASIDE), ()) == planned(quality, "answered", AS_IS, STATUS_ASIDE, swap)
+    assert ("agent", (AS_IS, STATUS_ASIDE), ()) == planned(quality, "answered", AS_IS, STATUS_ASIDE, STATUS_ASIDE)
+
+
 def test_an_action_is_not_done_on_evidence_that_is_not_there_any_more():
     """What asked for it when it was found does not ask again, so the signal is open and a person's."""
     plan, accepted = built(

@@ -13,7 +13,7 @@ from orders_monitor.adapters.workbench.allowlist import Refusal, parsed, written
 # What only asks about rows, and hands nothing through.
 _ASIDE = (exp.Exists, exp.Having, exp.In, exp.Join, exp.Qualify, exp.Where)
 # What makes a number of its own of how many rows there are.
-_COUNTS = (exp.Avg, exp.Count, exp.CountIf, exp.Sum)
+_COUNTS = (exp.Count, exp.CountIf, exp.Sum)
 # What hands one of its arguments through as it is, or moved by it.
 _HANDS_THROUGH = (
     *(exp.Alias, exp.Paren, exp.Cast, exp.TryCast, exp.Neg, exp.Add, exp.Sub, exp.Round, exp.Abs),
@@ -43,7 +43,7 @@ def constants(sql: str) -> tuple[str, ...]:
 
 def _handed(node: exp.Expr) -> Iterator[exp.Expr]:
     """The constants in a value, the largest that are one."""
-    if isinstance(node, exp.Window):
+    if isinstance(node, exp.Window | exp.Filter):
         yield from _handed(node.this)
     elif isinstance(node, _COUNTS) or node.find(exp.Literal) is None:
         return
