@@ -12,6 +12,7 @@ from orders_monitor.core.price import Usage
 # the month's budget of a whole team with one lie, so it is no count.
 TOKENS_MAX = 2_000_000
 DEPTH_MAX = 100
+_WRITES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
 def reply_of(content: bytes) -> dict[str, Any] | None:
@@ -42,6 +43,8 @@ def usage_of(body: object) -> Usage | None:
             strict=True,
         )
     except ValidationError:
+        return None
+    if any(count for kind, count in split.items() if kind not in _WRITES):  # of a price that nobody knows
         return None
     written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     possible = usage.tokens <= TOKENS_MAX

@@ -210,6 +210,7 @@ def test_a_count_that_is_none_is_refused_and_the_reservation_stays(count):
         {"cache_read_input_tokens": -1},
         {"cache_creation_input_tokens": 5, "cache_creation": {"ephemeral_5m_input_tokens": 4}},
         {"cache_creation": {"ephemeral_1h_input_tokens": 4}},
+        {"cache_creation": {"ephemeral_24h_input_tokens": 4}},
     ],
 )
 def test_cache_counts_that_contradict_each_other_are_refused(usage):
