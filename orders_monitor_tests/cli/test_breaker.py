@@ -13,7 +13,8 @@ from orders_monitor.pipeline.resources import open_desk
 from orders_monitor_tests.small_shop import declared
 
 NOW_MS = breaker.now_ms()
-UNTIL = datetime.fromtimestamp(NOW_MS / 1_000 + 300, UTC).isoformat(sep=" ", timespec="seconds")
+OPEN_S = 86_400  # longer than any suite takes from here to the last of these tests
+UNTIL = datetime.fromtimestamp(NOW_MS / 1_000 + OPEN_S, UTC).isoformat(sep=" ", timespec="seconds")
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def types(tmp_path, monkeypatch):
     """A terminal on a home of its own, where the model has tripped."""
     monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-    table = declared(tmp_path)
+    table = declared(tmp_path, breaker={"open_s": OPEN_S})
     path = tmp_path / "shop.yaml"
     path.write_text(yaml.safe_dump({"attributes": table.model_dump(mode="json")}))
     with open_desk(table, run_id="test") as desk:
@@ -51,7 +52,7 @@ def test_show_as_json_is_one_list(types):
 
     assert ["model", "source", "warehouse", "publish"] == list(rows)
     assert {"table": "small_shop", "zone": "publish", "state": "closed", "failures": 0} == rows["publish"]
-    assert ("open", NOW_MS + 300_000) == (rows["source"]["state"], rows["source"]["until_ms"])
+    assert ("open", NOW_MS + 1_000 * OPEN_S) == (rows["source"]["state"], rows["source"]["until_ms"])
 
 
 def test_close_is_a_persons_word(types):
