@@ -52,7 +52,7 @@ def investigate(  # what one conversation needs, each by its name
         try:
             prompts.require_usable(release)
             first = UserText(prompts.task_text(briefing, release))
-            turns = Turns(model, minutes=minutes, tracer=tracer)
+            turns = Turns(model, minutes=minutes)
             end = _Conversation(first, turns=turns, calls=calls, release=release).hold()
         except BaseException as ours:
             with suppress(OrdersMonitorError):  # then the first error is the one to tell
@@ -84,8 +84,8 @@ class _Conversation:
     def hold(self) -> End:
         steps_max = self._release.guardrails.steps_max
         for step in range(1, steps_max + 1):
-            with self._turns.step(step):
-                end = self._take_step()
+            self._turns.begin(step)
+            end = self._take_step()
             if end is not None:
                 break
         else:
@@ -93,8 +93,8 @@ class _Conversation:
         # Where nothing was answered there is nothing to conclude from, and a last word would be bought for nothing.
         if end.ending not in ("budget_exhausted", "steps_exhausted") or not self._calls.questions:
             return end
-        with self._turns.step(step + 1):
-            return self._last_word(end)
+        self._turns.begin(step + 1)
+        return self._last_word(end)
 
     def _take_step(self) -> End | None:
         """Ask once and do what follows; None where the conversation goes on."""

@@ -1,14 +1,11 @@
 """One turn of the model: asked for, written down, and read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 from orders_monitor.agent import prompts
 from orders_monitor.agent.minutes import End, Minutes, digest_of_text
 from orders_monitor.agent.model import Digests, Model, Reply, Request
 from orders_monitor.agent.moments import Concluding, Sending
-from orders_monitor.agent.record import Tracer
 from orders_monitor.core.errors import BreakerOpen, BudgetExhausted, ModelUnavailable
 from orders_monitor.core.record import Answered, Asked, Failed, Failure
 
@@ -18,18 +15,15 @@ Step = Literal["run_tools", "resume", "read_answer", "truncated", "refused"]
 class Turns:
     """Asks the model of one conversation, a step at a time."""
 
-    def __init__(self, model: Model, *, minutes: Minutes, tracer: Tracer) -> None:
-        self._model, self._minutes, self._tracer = model, minutes, tracer
+    def __init__(self, model: Model, *, minutes: Minutes) -> None:
+        self._model, self._minutes = model, minutes
         self._digests = Digests()
 
-    @contextmanager
-    def step(self, step: int) -> Iterator[None]:
-        """Everything that happens in a step. What the step before left in memory is durable first."""
+    def begin(self, step: int) -> None:
+        """A step begins. What the step before left in memory is durable first. Raises StoreUnavailable."""
         if step > 1:
             self._minutes.flush()
         self._minutes.step = step
-        with self._tracer.span("agent.step", {"step": step}):
-            yield
 
     def ask(self, request: Request) -> Reply | End:
         """The model's turn, or the end. Raises StoreUnavailable."""
