@@ -29,6 +29,15 @@ from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, open_shop, pu
 NIGHTS = Path(__file__).with_name("nights")
 STORIES = sorted(folder.name for folder in NIGHTS.iterdir() if folder.is_dir())
 FILES = {"landing.csv", "before.csv", "expected.json"}
+# Each tells in another dress what another story tells.
+SLOW = {
+    "injected_note",
+    "renamed_column_with_no_history",
+    "reordered_columns",
+    "two_renamed_columns",
+    "two_renamed_columns_with_no_history",
+    "type_changed_lossy",
+}
 
 
 @pytest.fixture
@@ -124,7 +133,7 @@ def _rows(candidate: Candidate) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", [pytest.param(s, marks=pytest.mark.slow) if s in SLOW else s for s in STORIES])
 def test_a_night_ends_as_its_story_says(opened, story):
     """Every story comes true from its first byte to its publication, in all of it."""
     expected = json.loads((NIGHTS / story / "expected.json").read_text(encoding="utf-8"))
@@ -138,4 +147,5 @@ def test_every_story_is_whole():
     found = {name: {path.name for path in (NIGHTS / name).iterdir()} for name in STORIES}
 
     assert {} == {name: names for name, names in found.items() if not FILES - {"before.csv"} <= names <= FILES}
+    assert SLOW <= found.keys()
     assert all(json.loads((NIGHTS / name / "expected.json").read_text())["why"] for name in STORIES)

@@ -649,6 +649,7 @@ def test_a_rare_type_is_profiled_and_passed_on(tmp_path, value):
     )
 
 
+@pytest.mark.slow
 def test_three_hundred_columns_fit(tmp_path):
     """A wide table is profiled, applied and counted within the default memory."""
     names = [f"{HOSTILE}{index}" for index in range(300)]

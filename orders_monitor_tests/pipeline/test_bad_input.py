@@ -133,6 +133,7 @@ def test_no_row_is_held(shop):
     assert quietly_published(shop)
 
 
+@pytest.mark.slow
 def test_bad_data_takes_nothing_from_readers(shop):
     """A published partition that lands again as garbage stays published as it was."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
@@ -237,9 +238,10 @@ def test_a_database_file_that_is_missing_is_red(opened, monkeypatch, tmp_path):
             {"type": "expect_column_to_be_nice", "kwargs": {"column": "status"}},
             "status_to_be_nice (expect_column_to_be_nice): expect_column_to_be_nice not found",
         ),
-        (
+        pytest.param(
             {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "order_id"}},
             "be_unique (expect_column_values_to_be_unique): it has no argument 'colum'; it knows column, mostly, row_condition",  # noqa: E501 - as it is said
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -109,6 +109,7 @@ def test_a_stale_digest_is_refused(shop):
     assert "awaiting" == shop.gate(DAY).status
 
 
+@pytest.mark.slow
 def test_the_digest_of_another_partition_is_refused(shop):
     """What waits for one partition approves nothing of another."""
     of_another = waiting(shop, DAY_BEFORE)

@@ -44,6 +44,7 @@ def test_one_trace_from_the_tick_to_the_publication(shop, monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_leaves_the_night_green(shop, monkeypatch):
     """Nobody listens: the night ends as ever, and the run's log says once where its spans are not."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
