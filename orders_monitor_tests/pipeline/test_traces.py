@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
 from orders_monitor.core.trace import traceparent_of
 from orders_monitor.pipeline import keys
