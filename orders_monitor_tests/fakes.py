@@ -29,24 +29,24 @@ class MemoryLedger:
         self.day = day
 
     def reserve(
-        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+        self, *wanted: Purchase, limits: Limits, fit: Fit, settles: Sequence[Settlement] = ()
     ) -> tuple[Reservation, ...]:
         if any(self._reservation(purchase.key) for purchase in wanted):
             raise ValueError(f"{[purchase.key for purchase in wanted]} was reserved before")
-        given_up = [self._settlement(key, 0, 0) for key in gives_up]
-        totals = totals_of([*self.entries, *given_up])
+        settled = [each for each in settles if self._is_new(each)]
+        totals = totals_of([*self.entries, *settled])
         account = wanted[0].on(self.day)
         amounts = fit(room_of(account, limits=limits, held=held_of(account, totals)))
         reservations = tuple(
             Reservation(**purchase.model_dump(), day=self.day, **amount.model_dump())
             for purchase, amount in zip(wanted, amounts, strict=True)
         )
-        self.entries += [*given_up, *reservations]
+        self.entries += [*settled, *reservations]
         return reservations
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
-        settlement = self._settlement((run_id, step, attempt), tokens, micro_usd)
-        if not any(isinstance(e, Settlement) and e.key == settlement.key for e in self.entries):
+        settlement = Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
+        if self._is_new(settlement):
             self.entries.append(settlement)
 
     def spend(self, run_id: str) -> RunSpend:
@@ -55,11 +55,10 @@ class MemoryLedger:
     def _reservation(self, key: Key) -> Reservation | None:
         return next((e for e in self.entries if isinstance(e, Reservation) and e.key == key), None)
 
-    def _settlement(self, key: Key, tokens: int, micro_usd: int) -> Settlement:
-        if self._reservation(key) is None:
-            raise ValueError(f"{key} was never reserved")
-        run_id, step, attempt = key
-        return Settlement(run_id=run_id, step=step, attempt=attempt, tokens=tokens, micro_usd=micro_usd)
+    def _is_new(self, settlement: Settlement) -> bool:
+        if self._reservation(settlement.key) is None:
+            raise ValueError(f"{settlement.key} was never reserved")
+        return not any(isinstance(e, Settlement) and e.key == settlement.key for e in self.entries)
 
 
 class ScriptedModel:

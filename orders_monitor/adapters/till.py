@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from orders_monitor.adapters.bill import reply_of, usage_of
-from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope
+from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
 from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS, Order
 from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX = 3
 # What takes the place of an answer that a last word has no room for.
 REFUSAL_BYTES_MAX = 180
+ANSWERED = "answered"  # an outcome that may be settled with the next request: what it cost is below what is held
 # A gateway that gave up does not know what the model did behind it: such a reply may have been billed.
 _OUTCOME_UNKNOWN = frozenset({408, 502, 504})
 # More than a run can hold back one after the other: the holds of an earlier execution keep their numbers.
@@ -42,7 +43,8 @@ class Till:
 
     From the first paid step on enough is held back for a last word. A request with `last_word` gives the hold up for
     itself; `close` gives it back. An ordinary request is only sent where the hold covers a last word after it.
-    `answer` is the last reply that was paid for, as it came.
+    `answer` is the last reply that was paid for, as it came. Until the next request or `close` settles it, its
+    reservation is held: the ledger says more than was spent, and never less.
     """
 
     def __init__(self, *, release: Release, ledger: Ledger, run: RunScope, limits: Limits, name: str) -> None:
@@ -56,11 +58,13 @@ class Till:
         self._attempts: list[tuple[int, Attempt]] = []
         self._hold: Reservation | None = None
         self._holds = 0
+        self._due: tuple[Settlement, ...] = ()
         self._prompt_tokens, self._cache_read_tokens = 0, 0
         self._last: _Last | None = None
 
     def spend(self) -> Spend:
         """The run's spend against its budget, from the ledger."""
+        self._settle_due()
         return Spend(
             budget_tokens=self._limits.run.tokens,
             budget_micro_usd=self._limits.run.micro_usd,
@@ -74,10 +78,11 @@ class Till:
         return tuple(attempt for step, attempt in self._attempts if step == self.step)
 
     def close(self) -> None:
-        """Give back what is held for a last word; again does nothing. Raises StoreUnavailable."""
+        """Settle the last reply, give back what is held for a last word; again nothing. Raises StoreUnavailable."""
         if self._hold is not None:
-            self._ledger.settle(run_id=self._hold.run_id, step=HOLD, attempt=self._hold.attempt, tokens=0, micro_usd=0)
+            self._due = (*self._due, _settlement(self._hold, tokens=0, micro_usd=0))
             self._hold = None
+        self._settle_due()
 
     def pay(self, request: Any, call_next: Callable[[Any], "APIResponse[Any]"]) -> "APIResponse[Any]":
         """The SDK's middleware: it runs around each single HTTP attempt, and its errors reach the caller."""
@@ -139,9 +144,12 @@ class Till:
         purchases = [self._purchase(self.step, self._run.retry * ATTEMPTS_MAX + self.attempt)]
         if hold:
             purchases.append(self._purchase(HOLD, self._run.retry * _HOLDS_MAX + self._holds + 1))
-        given_up = [self._hold.key] if self._hold is not None and (hold or self.last_word) else []
-        reservation, *held = self._ledger.reserve(*purchases, limits=self._limits, fit=order.fit, gives_up=given_up)
-        if held or given_up:
+        settles = self._due
+        if gives_up := self._hold is not None and (bool(hold) or self.last_word):
+            settles = (*settles, _settlement(self._hold, tokens=0, micro_usd=0))
+        reservation, *held = self._ledger.reserve(*purchases, limits=self._limits, fit=order.fit, settles=settles)
+        self._due = ()
+        if held or gives_up:
             self._hold, self._holds = (held[0] if held else None), self._holds + len(held)
         return reservation
 
@@ -173,7 +181,7 @@ class Till:
         if usage is None:
             self._say(reservation, "its reply does not say what it used")
             raise self.unavailable("its reply does not say what it used; the reservation stays")
-        cost = self._settle(reservation, usage, "answered")
+        cost = self._settle(reservation, usage, ANSWERED)
         self._prompt_tokens += usage.prompt_tokens
         self._cache_read_tokens += usage.cache_read_tokens
         if usage.tokens > reservation.tokens:
@@ -187,15 +195,16 @@ class Till:
 
     def _settle(self, reservation: Reservation, usage: Usage, outcome: str) -> int:
         cost = self._release.price.cost_of(usage)
-        self._ledger.settle(
-            run_id=reservation.run_id,
-            step=reservation.step,
-            attempt=reservation.attempt,
-            tokens=usage.tokens,
-            micro_usd=cost,
-        )
+        self._due = (*self._due, _settlement(reservation, tokens=usage.tokens, micro_usd=cost))
+        if outcome != ANSWERED or not _covers(reservation, usage.tokens, cost):
+            self._settle_due()
         self._say(reservation, outcome, tokens=usage.tokens, micro_usd=cost)
         return cost
+
+    def _settle_due(self) -> None:
+        for each in self._due:
+            self._ledger.settle(**vars(each))
+        self._due = ()
 
     def _say(
         self, reservation: Reservation, outcome: str, *, tokens: int | None = None, micro_usd: int | None = None
@@ -218,6 +227,10 @@ def _growth_tokens(release: Release) -> int:
     words = release.prompt("last_word")
     said = 0 if words is None else len(canonical_json(words.text).encode())
     return PROMPT_OVERHEAD_TOKENS + said + REFUSAL_BYTES_MAX * release.guardrails.calls_per_turn_max
+
+
+def _settlement(of: Reservation, *, tokens: int, micro_usd: int) -> Settlement:
+    return Settlement(run_id=of.run_id, step=of.step, attempt=of.attempt, tokens=tokens, micro_usd=micro_usd)
 
 
 def _covers(hold: Reservation, tokens: int, micro_usd: int) -> bool:

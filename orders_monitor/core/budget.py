@@ -209,13 +209,13 @@ class Ledger(Protocol):
     """Where entries are kept. Several processes may write; each call is one transaction. Raises StoreUnavailable."""
 
     def reserve(
-        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+        self, *wanted: Purchase, limits: Limits, fit: Fit, settles: Sequence[Settlement] = ()
     ) -> tuple[Reservation, ...]:
         """Hold all of what is wanted (of one run), or nothing. Raises BudgetExhausted.
 
         `fit` is pure: it is given the room as it is in this transaction, and answers with one amount for each
-        purchase, or raises BudgetExhausted. `gives_up` names reservations that were never sent (holds): they are
-        settled at nothing in the same transaction, before the room is looked at.
+        purchase, or raises BudgetExhausted. What is to be settled by then (`settles`: earlier attempts, and holds that
+        are given up) is settled in the same transaction, before the room is looked at; or not, where it raises.
         The same key twice is a ValueError, never a free second request: a repeated send is another attempt.
         """
         ...

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orders_monitor.adapters.journal import migrations
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.store import open_store
-from orders_monitor.core.budget import HOLD, Amount, Cap, Limits, Purchase, RunSpend
+from orders_monitor.core.budget import HOLD, Amount, Cap, Limits, Purchase, RunSpend, Settlement
 from orders_monitor.core.cost import Cost
 from orders_monitor.core.errors import BudgetExhausted, OrdersMonitorError, ReconciliationRefused
 from orders_monitor_tests.money import caps, exactly, purchase
@@ -134,7 +134,12 @@ def test_a_hold_is_given_up_for_what_is_reserved_in_its_place(journal):
 
     def instead(tokens: int) -> None:
         fit = exactly(Amount(tokens=tokens, micro_usd=0))
-        journal.reserve(wanted, limits=limits, fit=fit, gives_up=[purchase(HOLD).key])
+        journal.reserve(
+            wanted,
+            limits=limits,
+            fit=fit,
+            settles=[Settlement(run_id="run", step=HOLD, attempt=1, tokens=0, micro_usd=0)],
+        )
 
     with pytest.raises(BudgetExhausted, match="wanted 1,501 tokens, 1,500 remain"):
         instead(1_501)
@@ -164,7 +169,12 @@ def test_a_hold_of_yesterday_makes_no_room_today(journal, clock):
 
     def instead(tokens: int) -> None:
         fit = exactly(Amount(tokens=tokens, micro_usd=0))
-        journal.reserve(purchase(1), limits=day, fit=fit, gives_up=[purchase(HOLD).key])
+        journal.reserve(
+            purchase(1),
+            limits=day,
+            fit=fit,
+            settles=[Settlement(run_id="run", step=HOLD, attempt=1, tokens=0, micro_usd=0)],
+        )
 
     with pytest.raises(BudgetExhausted, match="2026-12-01: wanted 1,001 tokens, 1,000 remain"):
         instead(1_001)

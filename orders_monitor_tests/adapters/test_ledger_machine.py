@@ -97,20 +97,20 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
             self.crash.after = None
         return True
 
-    def buy(self, wanted: list[Purchase], amounts: list[Amount], gives_up: list[Key], crash: int | None) -> bool:
+    def buy(self, wanted: list[Purchase], amounts: list[Amount], settles: list[Settlement], crash: int | None) -> bool:
         day = f"{self.now:%Y-%m-%d}"
-        given_up = {key: _settlement(key, 0, 0) for key in gives_up if key not in self.settled}
-        totals = totals_of([*self.entries(), *given_up.values()])
+        settled = {each.key: each for each in settles if each.key not in self.settled}
+        totals = totals_of([*self.entries(), *settled.values()])
         fit = exactly(*amounts)
         try:
             fit(room_of(wanted[0].on(day), limits=LIMITS, held=held_of(wanted[0].on(day), totals)))
         except BudgetExhausted as expected:
             with pytest.raises(BudgetExhausted, match=str(expected)):
-                self.journal.reserve(*wanted, limits=LIMITS, fit=fit, gives_up=gives_up)
+                self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles)
             return False
-        if not self.happens(crash, lambda: self.journal.reserve(*wanted, limits=LIMITS, fit=fit, gives_up=gives_up)):
+        if not self.happens(crash, lambda: self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles)):
             return False
-        self.settled |= given_up
+        self.settled |= settled
         for each, amount in zip(wanted, amounts, strict=True):
             self.reserved[each.key] = Reservation(**each.model_dump(), day=day, **amount.model_dump())
         return True
@@ -131,14 +131,14 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
             amounts.append(_amount(hold))
         return multiple(*(each.key for each in wanted)) if self.buy(wanted, amounts, [], crash) else multiple()
 
-    @rule(target=keys, key=keys, tokens=st.integers(0, 500), crash=CRASHES)
-    def reserve_in_place_of_a_hold(self, key, tokens, crash):
-        if key[1] != HOLD:
-            return multiple()
+    @rule(target=keys, key=keys, share=st.floats(0, 1), tokens=st.integers(0, 500), crash=CRASHES)
+    def settle_and_reserve(self, key, share, tokens, crash):
         self.number += 1
         held = self.reserved[key]
         wanted = [purchase(self.number, run_id=held.run_id, table=held.table)]
-        return wanted[0].key if self.buy(wanted, [_amount(tokens)], [key], crash) else multiple()
+        share = 0 if key[1] == HOLD else share  # a hold is given up
+        cost = _settlement(key, int(held.tokens * share), int(held.micro_usd * share))
+        return wanted[0].key if self.buy(wanted, [_amount(tokens)], [cost], crash) else multiple()
 
     @rule(key=keys, share=st.floats(0, 1), crash=CRASHES)
     def settle(self, key, share, crash):

@@ -193,12 +193,12 @@ class Journal:
             return publications.void(connection, publication)
 
     def reserve(
-        self, *wanted: Purchase, limits: Limits, fit: Fit, gives_up: Sequence[Key] = ()
+        self, *wanted: Purchase, limits: Limits, fit: Fit, settles: Sequence[Settlement] = ()
     ) -> tuple[Reservation, ...]:
         """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key."""
         day = self._clock().date().isoformat()
         with self._store.direct(*ledger.locks_of(wanted[0].on(day))) as transaction:
-            return ledger.reserve(transaction, wanted, limits=limits, fit=fit, gives_up=gives_up, day=day)
+            return ledger.reserve(transaction, wanted, limits=limits, fit=fit, settles=settles, day=day)
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
         """Replace a reservation with its real cost, once. Raises ValueError for one that was never made."""

@@ -75,11 +75,17 @@ def _locks_of(scopes: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def reserve(
-    transaction: Direct, wanted: Sequence[Purchase], *, limits: Limits, fit: Fit, gives_up: Sequence[Key], day: str
+    transaction: Direct,
+    wanted: Sequence[Purchase],
+    *,
+    limits: Limits,
+    fit: Fit,
+    settles: Sequence[Settlement],
+    day: str,
 ) -> tuple[Reservation, ...]:
     """Hold all that is wanted, or nothing; the caller holds the account's locks."""
-    for run_id, step, attempt in gives_up:
-        settle(transaction, Settlement(run_id=run_id, step=step, attempt=attempt, tokens=0, micro_usd=0))
+    for settlement in settles:
+        settle(transaction, settlement)
     account = wanted[0].on(day)
     scopes = _scopes(account)
     amounts = fit(room_of(account, limits=limits, held=_held(transaction, scopes)))
