@@ -29,8 +29,9 @@ class Passage:
     clock: Clock
 
     def failed(self, why: str) -> None:
-        """The zone failed."""
-        self._leave("failure", why)
+        """The zone failed. A run that tries its step again fails once: or one mistake in a path would open the zone."""
+        if self.probe or not self.desk.retry:
+            self._leave("failure", why)
 
     def tripped(self, why: str) -> None:
         """The zone did what it must never do: nobody waits for a third time."""

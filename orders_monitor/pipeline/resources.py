@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -45,6 +45,7 @@ class Desk:
     journal: Journal
     run_id: str
     telemetry: Telemetry = field(default_factory=untraced)
+    retry: int = 0  # the earlier tries of the same step in the same run
 
     @cached_property
     def lake(self) -> Lake:
@@ -130,7 +131,7 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
                 telemetry.tracer.span(f"stage {stage}", about),
                 open_desk(table, run_id=run.run_id, settings=settings, telemetry=telemetry) as desk,
             ):
-                yield desk
+                yield replace(desk, retry=context.op_execution_context.retry_number)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Send the run's spans; that they did not arrive is said, and is no reason to fail."""

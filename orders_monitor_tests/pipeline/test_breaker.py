@@ -1,7 +1,10 @@
 """The breaker around the stages: three failures leave a zone alone, a person gets the case, and money is no failure."""
 
+from dataclasses import replace
+
 import pytest
 
+from orders_monitor.core.breaker import Closed
 from orders_monitor.core.errors import BreakerOpen, BudgetExhausted, SourceUnavailable
 from orders_monitor.core.investigation import Investigation, Spend
 from orders_monitor.core.plan import Plan
@@ -82,6 +85,20 @@ def test_three_failures_in_five_minutes_open_one_zone(desk, clock, after_ms, fou
     assert ["SourceUnavailable"] * 3 == seen
     assert ALL_CLOSED | ({"source": "open"} if fourth == "BreakerOpen" else {}) == before
     assert fourth == fails(desk, clock)
+
+
+def test_a_run_that_tries_again_fails_once(desk, clock):
+    """The retries of a step are one failure of its run; a probe's failure counts whichever try it is."""
+    again = replace(desk, retry=1)
+    fails(desk, clock)
+    seen = [fails(again, clock) for _ in range(5)]
+    before = breaker.states(desk, clock=clock)["source"]
+    breaker.enter(desk, "source", clock=clock).tripped("no route")
+    clock.now += 5 * MINUTE
+    fails(again, clock)
+
+    assert (["SourceUnavailable"] * 5, Closed(failures=1)) == (seen, before)
+    assert "open" == kinds(desk, clock)["source"]
 
 
 def test_a_probe_tries_alone_and_closes_or_opens(desk, clock):
