@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -37,6 +37,10 @@ class Direct(Protocol):
         """Run one statement that returns nothing: how many rows it added or changed."""
         ...
 
+    def add(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run one INSERT for each of these rows, in their order."""
+        ...
+
     def lock(self, *locks: str) -> None:
         """More locks, for who had to read first to know their names."""
         ...
@@ -46,7 +50,7 @@ class InSqlite:
     """A transaction of a SQLite file, which has one writer at a time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+        self._execute, self._executemany = connection.execute, connection.executemany
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run it."""
@@ -55,6 +59,10 @@ class InSqlite:
     def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
         """Run it; a clause RETURNING would cost as much again as the statement."""
         return self._execute(sql, parameters).rowcount
+
+    def add(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it."""
+        self._executemany(sql, rows)
 
     def lock(self, *locks: str) -> None:
         """It is locked already."""
@@ -74,6 +82,10 @@ class InPostgres:
     def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
         """Run it."""
         return self._connection.exec_driver_sql(_pyformat(sql), dict(parameters)).rowcount
+
+    def add(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it."""
+        self._connection.exec_driver_sql(_pyformat(sql), [dict(row) for row in rows])
 
     def lock(self, *locks: str) -> None:
         """Have them, in the order in which they are named."""

@@ -58,8 +58,8 @@ def append(
             "recorded_at": recorded_at,
         }
         row["hash"] = previous = chain.hash_of(row)
-        transaction.change(_INSERT, row)
         appended.append(row)
+    transaction.add(_INSERT, appended)
     return appended
 
 
