@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ SERVICE = "orders-monitor"
 PATH = "/v1/traces"
 EXPORT_S = 2.0
 CLOSE_S = 2.0
+SPANS_MAX = 2_000  # of one run; what is more is lost, and said
 ERROR_TYPE = "error.type"
 # The conventions for generative AI are still in development: the names that we use are pinned here, and our own words
 # for the same things stay what they are.
@@ -77,13 +79,12 @@ def open_telemetry(otlp_url: str | None, *, traceparent: str, exporter: "SpanExp
         return untraced()
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only who exports pays for the import
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - the same
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - the same
     from opentelemetry.sdk.trace.sampling import ALWAYS_ON  # noqa: PLC0415 - the same
 
     sender = _Sender(exporter or _otlp(str(otlp_url)), to=otlp_url or "memory")
     # Not at exit: what waits is sent when the run is closed, and a process that ends waits for nobody.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=Resource({"service.name": SERVICE}), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(sender))  # type: ignore[arg-type]  # it does what the base class asks
+    provider.add_span_processor(_Waiting()(sender))
     return Telemetry(_Traced(provider, traceparent), provider, sender)
 
 
@@ -164,6 +165,30 @@ class _Sender:
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing waits here."""
         return self._exporter.force_flush(timeout_millis)
+
+
+@cache
+def _Waiting() -> Any:  # noqa: N802 - a class, made once
+    from opentelemetry.sdk.trace import SpanProcessor  # noqa: PLC0415 - only who exports pays for the import
+
+    class Waiting(SpanProcessor):
+        """Keeps a run's spans until it is closed. The SDK's own way has a thread for each run, which only waits."""
+
+        def __init__(self, sender: _Sender) -> None:
+            self._sender, self._ended = sender, list[Any]()
+
+        def on_end(self, span: "ReadableSpan") -> None:
+            if len(self._ended) < SPANS_MAX:
+                self._ended.append(span)
+            else:
+                self._sender.give_up()
+
+        def shutdown(self) -> None:
+            if self._ended:
+                self._sender.export(tuple(self._ended))
+            self._sender.shutdown()
+
+    return Waiting
 
 
 def _otlp(url: str) -> "SpanExporter":
