@@ -8,7 +8,7 @@ import time
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from orders_monitor.adapters.telemetry import CLOSE_S, named, open_telemetry
+from orders_monitor.adapters.telemetry import CLOSE_S, SPANS_MAX, named, open_telemetry
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.trace import traceparent_of
 from orders_monitor_tests.collector import collector
@@ -113,6 +113,19 @@ def test_a_collector_that_is_away_is_said_once():
 
     assert ["the spans of this run are not at URL: the collector did not take them"] * 3 == sentences
     assert longest < CLOSE_S + 1
+
+
+def test_more_spans_than_a_run_may_have_are_lost_and_said():
+    """The first ones are sent, and the run says that it is not all of them."""
+    memory = InMemorySpanExporter()
+    telemetry = open_telemetry(None, traceparent=PARENT, exporter=memory)
+
+    for _ in range(SPANS_MAX + 1):
+        with telemetry.tracer.span("stage plan", {}):
+            pass
+
+    assert "the spans of this run are not at memory: the collector did not take them" == telemetry.close()
+    assert SPANS_MAX == len(memory.get_finished_spans())
 
 
 def test_without_an_address_opentelemetry_stays_away():
