@@ -48,7 +48,7 @@ _SETTLE = (
 )
 _RESERVATION = f"SELECT team, agent, table_name, day, tokens, micro_usd FROM ledger WHERE {_THIS}"  # noqa: S608 - our own words
 _TOTAL = f"SELECT {', '.join(_AMOUNTS)} FROM budget_totals WHERE kind = 'run' AND name = :run_id AND period = ''"  # noqa: S608 - our own words
-_NOTHING: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0)
+_NOTHING: Mapping[str, int] = dict.fromkeys(_AMOUNTS, 0)
 _HELD = (  # noqa: S608 - our own words
     "SELECT kind, reserved_tokens + spent_tokens, reserved_micro_usd + spent_micro_usd FROM budget_totals WHERE "
 ) + " OR ".join(f"(kind = '{kind}' AND name = :{name} AND period = {period})" for kind, name, period in _KINDS)
@@ -84,11 +84,10 @@ def reserve(
     day: str,
 ) -> tuple[Reservation, ...]:
     """Hold all that is wanted, or nothing; the caller holds the account's locks."""
-    for settlement in settles:
-        settle(transaction, settlement)
     account = wanted[0].on(day)
     scopes = _scopes(account)
-    amounts = fit(room_of(account, limits=limits, held=_held(transaction, scopes)))
+    change = _settle_within(transaction, settles, scopes)
+    amounts = fit(room_of(account, limits=limits, held=_held(transaction, scopes, change)))
     reservations = tuple(
         Reservation(**vars(purchase), day=day, tokens=amount.tokens, micro_usd=amount.micro_usd)
         for purchase, amount in zip(wanted, amounts, strict=True)
@@ -100,9 +99,12 @@ def reserve(
     _add(
         transaction,
         scopes,
-        reserved_tokens=sum(r.tokens for r in reservations),
-        reserved_micro_usd=sum(r.micro_usd for r in reservations),
-        calls=sum(r.step != HOLD for r in reservations),
+        {
+            **change,
+            "reserved_tokens": change["reserved_tokens"] + sum(r.tokens for r in reservations),
+            "reserved_micro_usd": change["reserved_micro_usd"] + sum(r.micro_usd for r in reservations),
+            "calls": sum(r.step != HOLD for r in reservations),
+        },
     )
     return reservations
 
@@ -118,21 +120,40 @@ def settle(transaction: Direct, settlement: Settlement, *, who: str = "", note: 
 
     False where it was settled before. A reservation that was never made is a ValueError.
     """
+    charged = _charge(transaction, settlement, who=who, note=note)
+    if charged is not None:
+        _add(transaction, *charged)
+    return charged is not None
+
+
+def _settle_within(transaction: Direct, settles: Sequence[Settlement], scopes: Mapping[str, str]) -> Mapping[str, int]:
+    """Settle; how the totals of these scopes are still to be changed for it. Others are changed at once."""
+    change = _NOTHING
+    for settlement in settles:
+        charged = _charge(transaction, settlement)
+        if charged is not None and charged[0] == scopes:
+            change = {amount: change[amount] + charged[1].get(amount, 0) for amount in _AMOUNTS}
+        elif charged is not None:
+            _add(transaction, *charged)
+    return change
+
+
+def _charge(
+    transaction: Direct, settlement: Settlement, *, who: str = "", note: str = ""
+) -> tuple[dict[str, str], dict[str, int]] | None:
+    """Write a settlement: the scopes that it is charged to and what to add to their totals. None for a repeated one."""
     team, agent, table, day, tokens, micro_usd = _reserved(transaction, settlement.key)
     scopes = {"team": team, "agent": agent, "table": table, "run_id": settlement.run_id, "day": day}
     transaction.lock(*_locks_of(scopes))
     parameters = vars(settlement) | {"recorded_at": now_text(), "who": who, "note": note}
     if not transaction.change(_SETTLE, parameters):
-        return False
-    _add(
-        transaction,
-        scopes | {"month": month_of(day)},
-        reserved_tokens=-tokens,
-        reserved_micro_usd=-micro_usd,
-        spent_tokens=settlement.tokens,
-        spent_micro_usd=settlement.micro_usd,
-    )
-    return True
+        return None
+    return scopes | {"month": month_of(day)}, {
+        "reserved_tokens": -tokens,
+        "reserved_micro_usd": -micro_usd,
+        "spent_tokens": settlement.tokens,
+        "spent_micro_usd": settlement.micro_usd,
+    }
 
 
 def _reserved(transaction: Direct, key: Key) -> tuple[Any, ...]:
@@ -144,8 +165,16 @@ def _reserved(transaction: Direct, key: Key) -> tuple[Any, ...]:
     return found[0]
 
 
-def _held(transaction: Direct, scopes: Mapping[str, str]) -> dict[ScopeKind, tuple[int, int]]:
-    return {kind: (tokens, micro_usd) for kind, tokens, micro_usd in transaction.run(_HELD, scopes)}
+def _held(
+    transaction: Direct, scopes: Mapping[str, str], change: Mapping[str, int]
+) -> dict[ScopeKind, tuple[int, int]]:
+    """What is held of each scope once its total is changed so."""
+    more_tokens = change["reserved_tokens"] + change["spent_tokens"]
+    more_micro_usd = change["reserved_micro_usd"] + change["spent_micro_usd"]
+    return {
+        kind: (tokens + more_tokens, micro_usd + more_micro_usd)
+        for kind, tokens, micro_usd in transaction.run(_HELD, scopes)
+    }
 
 
 def _row(reservation: Reservation, recorded_at: str) -> dict[str, Any]:
@@ -158,5 +187,5 @@ def _scopes(account: Account) -> dict[str, str]:
     return vars(account) | {"month": account.month}
 
 
-def _add(transaction: Direct, scopes: Mapping[str, str], **amounts: int) -> None:
+def _add(transaction: Direct, scopes: Mapping[str, str], amounts: Mapping[str, int]) -> None:
     transaction.change(_ADD, {**_NOTHING, **scopes, **amounts})
