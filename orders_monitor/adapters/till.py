@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from orders_monitor.adapters.bill import reply_of, usage_of
-from orders_monitor.core.budget import HOLD, Cap, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
+from orders_monitor.core.budget import HOLD, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
 from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS, Order
 from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
@@ -48,8 +48,8 @@ class Till:
     """
 
     def __init__(self, *, release: Release, ledger: Ledger, run: RunScope, limits: Limits, name: str) -> None:
-        own = Cap(tokens=release.budget.run_tokens, micro_usd=release.budget.run_micro_usd)
-        self._release, self._ledger, self._run, self._limits = release, ledger, run, limits.within_run(own)
+        self._release, self._ledger, self._run = release, ledger, run
+        self._limits = limits.within_run(release.budget.cap)
         self._label = release.label  # a digest over the whole release: not once for each attempt
         self._growth_tokens = _growth_tokens(release)
         self.name = name

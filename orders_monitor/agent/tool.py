@@ -1,6 +1,5 @@
 """What every tool is made of: what it is told, what it may look at, and how its answer is cut to size."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +8,12 @@ from pydantic import Field
 
 from orders_monitor.agent.briefing import Briefing
 from orders_monitor.agent.workbench import CELL_CHARACTERS_MAX, Workbench
+from orders_monitor.core.column_type import is_plain
 from orders_monitor.core.release import Guardrails
 from orders_monitor.core.value import Value, canonical_json
 
 TEXT_CHARACTERS_MAX = 200
 NOT_SHOWN = "not shown"
-# Everything else is text, or may hold it.
-_NO_TEXT = re.compile(
-    r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|REAL|FLOAT|DOUBLE|(DECIMAL|NUMERIC)(\(.*\))?|BOOLEAN|DATE|TIME.*"
-)
 
 
 class Nothing(Value):
@@ -45,7 +41,7 @@ class Case:
         if not self.briefing.may_show_values_of(column):
             return False
         found = self.briefing.profile.column(column) or self.briefing.contract.column(column)
-        has_text = found is None or not _NO_TEXT.fullmatch(found.type)
+        has_text = found is None or not is_plain(found.type)
         return not has_text or self.briefing.may_show_text_of(column, self.guardrails.text_columns)
 
 

@@ -101,7 +101,13 @@ def is_numeric(type_name: str) -> bool:
 
 def is_time(type_name: str) -> bool:
     """Whether values of that type are points in time."""
-    return normal(type_name).startswith(("DATE", "TIMESTAMP"))
+    name = normal(type_name)
+    return name.startswith(("DATE", "TIMESTAMP")) and not name.endswith("]")
+
+
+def is_plain(type_name: str) -> bool:
+    """Whether values of that type are numbers, times or yes/no: nothing in which somebody could have written words."""
+    return is_numeric(type_name) or is_time(type_name) or normal(type_name) in ("TIME", "BOOLEAN")
 
 
 def _family(name: str) -> str:

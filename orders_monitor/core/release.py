@@ -4,6 +4,7 @@ import re
 
 from pydantic import Field, field_validator, model_validator
 
+from orders_monitor.core.budget import Cap
 from orders_monitor.core.price import Price
 from orders_monitor.core.value import Value, digest_of
 
@@ -81,6 +82,11 @@ class RunBudget(Value):
 
     run_tokens: int = Field(ge=0)
     run_micro_usd: int = Field(ge=0)
+
+    @property
+    def cap(self) -> Cap:
+        """The same as the cap of a run."""
+        return Cap(tokens=self.run_tokens, micro_usd=self.run_micro_usd)
 
 
 class Release(Value):

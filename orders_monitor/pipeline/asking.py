@@ -6,7 +6,7 @@ from orders_monitor.agent.cached import CachedModel, lease_s_of
 from orders_monitor.agent.loop import investigate
 from orders_monitor.agent.model import Model
 from orders_monitor.agent.once import Once
-from orders_monitor.core.budget import Cap, Limits, RunScope
+from orders_monitor.core.budget import Limits, RunScope
 from orders_monitor.core.errors import SettingsInvalid
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
@@ -56,8 +56,7 @@ def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
 
 def limits_of(table: MonitoredTable, release: Release) -> Limits:
     """The table's caps; of one run the smaller of the table's and the release's."""
-    run = Cap(tokens=release.budget.run_tokens, micro_usd=release.budget.run_micro_usd)
-    return table.budget.limits.within_run(run)
+    return table.budget.limits.within_run(release.budget.cap)
 
 
 def key_of(settings: Settings) -> str:

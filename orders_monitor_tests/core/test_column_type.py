@@ -1,6 +1,6 @@
 import pytest
 
-from orders_monitor.core.column_type import is_numeric, is_time, normal, relation
+from orders_monitor.core.column_type import is_numeric, is_plain, is_time, normal, relation
 
 CASES = [
     # was, now, what became of it
@@ -74,3 +74,21 @@ def test_numbers_and_times_are_known():
         is_time("TIMESTAMPTZ"),
         is_time("BIGINT"),
     )
+
+
+def test_what_may_hold_words_is_not_plain():
+    """Numbers, times and yes/no are plain; texts, lists and whatever is nested are not, also lists of times."""
+    plain = ["BIGINT", "UTINYINT", "DECIMAL(12,2)", "REAL", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NS", "TIMESTAMPTZ"]
+    other = [
+        "VARCHAR",
+        "BLOB",
+        "JSON",
+        "UUID",
+        "ENUM('DATE')",
+        "TIMESTAMP[]",
+        "DATE[3]",
+        "STRUCT(a INTEGER)",
+        "INTEGER[]",
+    ]
+
+    assert (plain, []) == ([t for t in plain if is_plain(t)], [t for t in other if is_plain(t)])

@@ -7,19 +7,17 @@ who tries all likely e-mail addresses needs the key, and who has the bytes that 
 """
 
 import hashlib
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from orders_monitor.adapters.workbench.quoting import name, text
 from orders_monitor.agent.briefing import may_show_text_of, may_show_values_of
+from orders_monitor.core.column_type import is_plain
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.schema import ColumnSchema, Schema
 
 MASK = "masked:"
 _PURPOSE = b"orders-monitor m"
-_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN")
-_TIME = re.compile(r"DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE")
 
 
 def key_of(landed: Path) -> str:
@@ -54,10 +52,8 @@ def names(schema: Schema, taken: Collection[str] = ()) -> list[str]:
 def seen(column: ColumnSchema, sql: str, contract: Contract, text_columns: Collection[str], key: str) -> str:
     """SQL of one column as a query sees it."""
     if may_show_values_of(contract, column.name):
-        if _NUMBER.fullmatch(column.type):
-            return sql
-        if _TIME.fullmatch(column.type):
-            return f"CAST({sql} AS TIMESTAMP)" if column.type.startswith("TIMESTAMP") else sql
+        if is_plain(column.type):
+            return f"CAST({sql} AS TIMESTAMP)" if is_timed(column) else sql
         if column.type == "VARCHAR" and may_show_text_of(contract, column.name, text_columns):
             return sql
     spelt = f"CAST({sql} AS VARCHAR)"
@@ -73,7 +69,7 @@ def is_ordered(column: ColumnSchema, contract: Contract) -> bool:
     """Whether smallest and largest of a column may be shown."""
     if not may_show_values_of(contract, column.name):
         return False
-    return column.type != "BOOLEAN" and bool(_NUMBER.fullmatch(column.type) or _TIME.fullmatch(column.type))
+    return column.type != "BOOLEAN" and is_plain(column.type)
 
 
 def columns_of(described: Sequence[tuple[object, ...]]) -> Schema:
