@@ -1,0 +1,28 @@
+"""What detectors watch of one partition's bytes: one number a metric, and a day as its profile and these together."""
+
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.value import Value
+
+
+class Measures(Value):
+    """The metrics of some bytes that no profile has, because they need the days before or another column.
+
+    `values` is by metric name: `<measure>`, `<measure>:<column>` or `broken:<rule>` (the share of rows, 0 to 1, that
+    break a learned rule). `digest` names the bytes, `rules` the digest of the rules they were measured with.
+    """
+
+    digest: str
+    rules: str
+    values: dict[str, float]
+
+
+class Day(Value):
+    """Everything that a detector may know of one partition (an ISO date); `measures` are there once rules are learned.
+
+    `pass_shares` is by check name: the share of rows, 0 to 1, that met each expectation.
+    """
+
+    partition: str
+    profile: Profile
+    measures: Measures | None = None
+    pass_shares: dict[str, float] = {}
