@@ -1,5 +1,7 @@
 """What detectors watch of one partition's bytes: one number a metric, and a day as its profile and these together."""
 
+from pydantic import Field
+
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.value import Value
 
@@ -25,4 +27,4 @@ class Day(Value):
     partition: str
     profile: Profile
     measures: Measures | None = None
-    pass_shares: dict[str, float] = {}
+    pass_shares: dict[str, float] = Field(default_factory=dict)
