@@ -37,7 +37,9 @@ COUNTS_REPETITION = frozenset(
 class Anomaly(Value):
     """A metric of the partition that its history does not explain; all values in the metric's unit.
 
-    `metric` is `rows`, `null_share:<column>` or `duplicate_rows`.
+    `metric` is `rows`, `duplicate_rows`, `<measure>:<column>`, `broken:<rule>`, `pass_share:<check>` or another that
+    `core.anomaly.metrics` names. `since` is the first partition of a run of like anomalies: a new level is one
+    incident and not thirty. None says that this partition is the first, or that nobody looked.
     """
 
     metric: str
@@ -47,6 +49,7 @@ class Anomaly(Value):
     high: float
     days: int
     sentence: str
+    since: str | None = None
 
 
 class Baseline(Value):

@@ -6,8 +6,9 @@ from importlib.metadata import version
 import dagster as dg
 
 from orders_monitor.adapters.expectations.validate import check_declared, validate
-from orders_monitor.core import anomaly, drift
+from orders_monitor.core import drift
 from orders_monitor.core import quality as assembling
+from orders_monitor.core.anomaly import tolerances
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.expectation import Asked, Expectation, Outcome
@@ -81,7 +82,7 @@ def judged(
     if landing.rows == 0:
         # Without a value a file of text says nothing about types: an empty night must not look like drift.
         changes = tuple(c for c in changes if not isinstance(c, TypeWidened | TypeNarrowed | TypeChanged))
-    baselines, anomalies = anomaly.judge(
+    baselines, anomalies = tolerances.judge(
         profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
     )
     return assembling.assemble(

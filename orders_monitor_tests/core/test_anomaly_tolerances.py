@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from orders_monitor.core.anomaly import judge
+from orders_monitor.core.anomaly.tolerances import judge
 from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.table import Tolerances
