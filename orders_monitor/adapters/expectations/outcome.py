@@ -23,7 +23,7 @@ def answered(
 
     Of the columns named in `personal` numbers and times are masked like texts: a birthday names somebody too.
     """
-    shown = frozenset(column for column, type_ in types.items() if is_shown(type_) and column not in personal)
+    shown = shown_columns(types, personal)
     result = answer.result
     told_of = {"check_name": expectation.check_name, "type": expectation.type, "column": expectation.column}
     # An answer that was computed says so; one that could not be lists the metrics that failed instead.
@@ -42,13 +42,18 @@ def answered(
     )
 
 
+def shown_columns(types: Mapping[str, str], personal: frozenset[str]) -> frozenset[str]:
+    """The columns whose values are told as they are."""
+    return frozenset(column for column, type_ in types.items() if is_shown(type_) and column not in personal)
+
+
 def _why(expectation: Expectation, types: Mapping[str, str]) -> str:
     """Why it could not be asked, from the declaration and the schema alone.
 
     The exception's own text is not used: it quotes statements and values, and Great Expectations gives the last
     exception of a round to every metric that failed in it.
     """
-    columns = _columns(expectation)
+    columns = columns_of(expectation)
     missing = [name(column) for column in columns if column not in types]
     if len(missing) == 1:
         return f"column {missing[0]} is not there"
@@ -59,7 +64,7 @@ def _why(expectation: Expectation, types: Mapping[str, str]) -> str:
     return "Great Expectations could not compute it"
 
 
-def _columns(expectation: Expectation) -> list[str]:
+def columns_of(expectation: Expectation) -> list[str]:
     """The columns whose values it is about."""
     kwargs = expectation.kwargs
     listed = () if expectation.type.startswith("expect_table_") else kwargs.get("column_list", ())
@@ -67,12 +72,12 @@ def _columns(expectation: Expectation) -> list[str]:
 
 
 def _sample(expectation: Expectation, values: Iterable[Any], shown_columns: frozenset[str]) -> tuple[str, ...]:
-    shown = [column in shown_columns for column in _columns(expectation)]
-    texts = (_told_row(value, shown) for value in values if value is not None)
+    shown = [column in shown_columns for column in columns_of(expectation)]
+    texts = (told_row(value, shown) for value in values if value is not None)
     return tuple(dict.fromkeys(texts))[:LISTED_MAX]
 
 
-def _told_row(value: Any, shown: Sequence[bool]) -> str:
+def told_row(value: Any, shown: Sequence[bool]) -> str:
     """An unexpected value; for several columns their values, in the order of the declaration."""
     if len(shown) == 1:
         return told(value, shown=shown[0])

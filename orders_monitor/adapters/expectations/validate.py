@@ -1,7 +1,8 @@
 """Run declared expectations on some exact rows with Great Expectations, or check them alone: the way in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
 
@@ -21,6 +22,14 @@ _UNEXPECTED_ROWS_MAX = 20
 _CURRENT = Lock()
 
 
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """The outcomes in the declared order, and Great Expectations' page of them as HTML."""
+
+    outcomes: tuple[Outcome, ...]
+    html: str
+
+
 def validate(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -36,16 +45,27 @@ def validate(
     remembered from one call to the next. Of the columns named in `personal` no value is told unmasked. Raises
     ValueError for a declaration that `check_declared` refuses, and for a view that is not there.
     """
-    suites = build(expectations)
-    types, rows = _described(connection, view)
+    answers, types, rows = _answers(connection, view, expectations, sample_values)
+    return _outcomes(expectations, answers, types, rows, values=sample_values == "masked", personal=personal)
+
+
+def documented(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    view: str,
+    expectations: Sequence[Expectation],
+    sample_values: SampleValues,
+    personal: frozenset[str] = frozenset(),
+    headline: str,
+) -> Documented:
+    """The same as `validate`, with a page of Great Expectations' results for people to read."""
+    answers, types, rows = _answers(connection, view, expectations, sample_values)
     values = sample_values == "masked"
-    answers: dict[int, Any] = {}
-    for suite in suites:
-        answers |= _asked(connection, view, suite, unexpected_rows_max=_UNEXPECTED_ROWS_MAX if values else 0)
-    return tuple(
-        answered(expectation, answers[position], types=types, rows=rows, values=values, personal=personal)
-        for position, expectation in enumerate(expectations)
-    )
+    outcomes = _outcomes(expectations, answers, types, rows, values=values, personal=personal)
+    from orders_monitor.adapters.expectations.page import page  # noqa: PLC0415 - seconds, see library
+
+    html = page(expectations, answers, outcomes, types=types, personal=personal, values=values, headline=headline)
+    return Documented(outcomes, html)
 
 
 def check_declared(expectations: Sequence[Expectation]) -> None:
@@ -55,6 +75,34 @@ def check_declared(expectations: Sequence[Expectation]) -> None:
     Raises ValueError, in one sentence that names the expectation.
     """
     build(expectations)
+
+
+def _answers(
+    connection: duckdb.DuckDBPyConnection, view: str, expectations: Sequence[Expectation], sample_values: SampleValues
+) -> tuple[dict[int, Any], dict[str, str], int]:
+    """Great Expectations' answers by the place in the declaration, the types by column and the number of rows."""
+    suites = build(expectations)
+    types, rows = _described(connection, view)
+    answers: dict[int, Any] = {}
+    for suite in suites:
+        unexpected_rows_max = _UNEXPECTED_ROWS_MAX if sample_values == "masked" else 0
+        answers |= _asked(connection, view, suite, unexpected_rows_max=unexpected_rows_max)
+    return answers, types, rows
+
+
+def _outcomes(
+    expectations: Sequence[Expectation],
+    answers: Mapping[int, Any],
+    types: Mapping[str, str],
+    rows: int,
+    *,
+    values: bool,
+    personal: frozenset[str],
+) -> tuple[Outcome, ...]:
+    return tuple(
+        answered(expectation, answers[position], types=types, rows=rows, values=values, personal=personal)
+        for position, expectation in enumerate(expectations)
+    )
 
 
 def _described(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[str, str], int]:
