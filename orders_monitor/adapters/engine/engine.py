@@ -9,6 +9,7 @@ import duckdb
 from orders_monitor.adapters.engine.application import Applied, apply_plan, write_empty
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
+from orders_monitor.adapters.engine.injecting import inject
 from orders_monitor.adapters.engine.profiling import profile_of, unequal_rows
 from orders_monitor.adapters.engine.session import (
     first_line,
@@ -23,6 +24,7 @@ from orders_monitor.adapters.engine.session import (
 from orders_monitor.adapters.engine.types import canonical
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PlanInapplicable
+from orders_monitor.core.injection import Injected, Kind
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.predicate import Predicate
 from orders_monitor.core.profile import Profile
@@ -108,6 +110,17 @@ class Engine:
         """
         with self._opened(landed, writes=(into, quarantine_into)) as connection:
             return apply_plan(connection, landed, plan, contract, into=into, quarantine_into=quarantine_into)
+
+    def inject(
+        self, path: Path, kind: Kind, contract: Contract, *, seed: str, earlier: Path | None, into: Path
+    ) -> Injected | None:
+        """Write a file's rows with an incident in them: the same bytes, kind and seed give the same ones.
+
+        `earlier` is the file of a partition before. None where nothing would change: then nothing is written.
+        """
+        reads = (path,) if earlier is None else (path, earlier)
+        with self._opened(*reads, writes=(into,)) as connection:
+            return inject(connection, path, kind, contract, seed=seed, earlier=earlier, into=into)
 
     @contextmanager
     def connection(self, path: Path, *, view: str) -> Iterator[duckdb.DuckDBPyConnection]:
