@@ -41,7 +41,7 @@ class Minutes:
         self.alerts: tuple[Alert, ...] = ()
 
     def note(self, event: AgentEvent) -> None:
-        """Write an event down; it is durable after the next flush."""
+        """Write an event down; it is durable before the next request is sent, or after the next flush."""
         self._recorder.add(event)
 
     def flush(self) -> None:

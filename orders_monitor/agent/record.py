@@ -13,11 +13,11 @@ class Recorder(Protocol):
     """Keeps the events of one run in their order. Raises StoreUnavailable."""
 
     def add(self, event: AgentEvent) -> None:
-        """Keep an event; it may wait in memory until the next `flush`."""
+        """Keep an event; it may wait in memory until the next `flush`, or until the next request is paid for."""
         ...
 
     def flush(self) -> None:
-        """Make everything added so far durable, in one transaction."""
+        """Make everything added so far durable, in one transaction; what is so already is not written again."""
         ...
 
 

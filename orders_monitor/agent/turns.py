@@ -20,9 +20,7 @@ class Turns:
         self._digests = Digests()
 
     def begin(self, step: int) -> None:
-        """A step begins. What the step before left in memory is durable first. Raises StoreUnavailable."""
-        if step > 1:
-            self._minutes.flush()
+        """A step begins."""
         self._minutes.step = step
 
     def ask(self, request: Request) -> Reply | End:
@@ -39,6 +37,7 @@ class Turns:
             failure, why = _failure(failed), str(failed)
             minutes.note(Failed(step=step, error=failure, why=why, attempts=self._model.attempts()))
             return End(failure, why)
+        minutes.flush()  # nothing waits any more where a request was paid for
         minutes.note(
             Answered(
                 step=step,

@@ -6,7 +6,7 @@ from orders_monitor.agent.cached import CachedModel, lease_s_of
 from orders_monitor.agent.loop import investigate
 from orders_monitor.agent.model import Model
 from orders_monitor.agent.once import Once
-from orders_monitor.core.budget import Limits, RunScope
+from orders_monitor.core.budget import Ledger, Limits, RunScope
 from orders_monitor.core.errors import SettingsInvalid
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
@@ -25,19 +25,20 @@ def ask(desk: Desk, partition: str, quality: Quality, *, release: Release, key: 
         run_id=desk.run_id, table=desk.table.name, partition=partition, team=desk.table.owners.team, retry=retry
     )
     cache = Once(desk.journal.shelf, lease_s=lease_s_of(release))
+    recorder = JournalRecorder(desk.journal, run)
     with casefile.room_of(desk, desk.read(partition, "landed", Landing), release) as workbench:
         return investigate(
             casefile.brief(desk, partition, quality),
-            model=CachedModel(model_of(desk, release, run, key=key), cache, release=release),
+            model=CachedModel(model_of(desk, release, run, ledger=recorder, key=key), cache, release=release),
             release=release,
             workbench=workbench,
-            recorder=JournalRecorder(desk, partition),
+            recorder=recorder,
             tracer=desk.telemetry.tracer,
             cache=cache,
         )
 
 
-def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
+def model_of(desk: Desk, release: Release, run: RunScope, *, ledger: Ledger, key: str) -> Model:
     """The model that the settings choose; never guessed from the presence of a key."""
     settings = desk.settings
     in_process = settings.model == STAND_IN and settings.model_url is None
@@ -46,7 +47,7 @@ def model_of(desk: Desk, release: Release, run: RunScope, *, key: str) -> Model:
         api_key=key,
         transport=StandIn(settings.stand_in_mode) if in_process else None,
         base_url=settings.model_url,
-        ledger=desk.journal,
+        ledger=ledger,
         run=run,
         limits=limits_of(desk.table, release),
         recorded_as=settings.stand_in_name,

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from orders_monitor.adapters.journal.store import open_store
 from orders_monitor.core.budget import HOLD, Amount, Cap, Limits, Purchase, RunSpend, Settlement
 from orders_monitor.core.cost import Cost
 from orders_monitor.core.errors import BudgetExhausted, OrdersMonitorError, ReconciliationRefused
+from orders_monitor.core.plan import Hold
 from orders_monitor_tests.money import caps, exactly, purchase
 
 LATE = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
@@ -125,6 +127,46 @@ def test_what_is_reserved_together_is_reserved_whole_or_not_at_all(journal):
     reserve(journal, purchase(1), purchase(HOLD), tokens=1_500)
 
     assert RunSpend(reserved_tokens=3_000, reserved_micro_usd=1_000, calls=1) == journal.spend("run")
+
+
+def test_what_is_told_with_a_reservation_is_recorded_where_it_is_made(journal):
+    """Facts are on the run's chain after the reservation that they came with, and not after one that was refused."""
+    told = [("told", Hold(why="first")), ("told", Hold(why="second"))]
+    for step, tokens in ((1, 3_001), (1, 1_000), (1, 1_000), (2, 1_000)):
+        with suppress(BudgetExhausted, ValueError):
+            journal.reserve(
+                purchase(step),
+                limits=caps(3_000, 10_000),
+                fit=exactly(Amount(tokens=tokens, micro_usd=1)),
+                bodies=told,
+            )
+    unsayable = [*told, ("told", Hold(why="\ud800"))]
+    with pytest.raises(UnicodeEncodeError):
+        journal.reserve(
+            purchase(3), limits=caps(3_000, 10_000), fit=exactly(Amount(tokens=1, micro_usd=1)), bodies=unsayable
+        )
+
+    assert ["first", "second"] * 2 == [event.body["why"] for event in journal.events_of_run("run")]
+    assert 2 == journal.spend("run").calls
+    assert () == journal.verify_all()
+
+
+def test_reservations_that_tell_and_records_wait_for_each_other(journal):
+    """Ledger, partition and chain are locked in one order: eight threads that write all three come to an end."""
+
+    def write(number: int) -> None:
+        told = [("told", Hold(why=str(number)))]
+        if number % 2:
+            journal.record_all(table="orders_daily", partition="2026-11-19", run_id="run", bodies=told)
+        else:
+            fit = exactly(Amount(tokens=1, micro_usd=1))
+            journal.reserve(purchase(number + 1), limits=caps(3_000, 10_000), fit=fit, bodies=told)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(32)))
+
+    assert set(map(str, range(32))) == {event.body["why"] for event in journal.events_of_run("run")}
+    assert (16, ()) == (journal.spend("run").calls, journal.verify_all())
 
 
 def test_a_hold_is_given_up_for_what_is_reserved_in_its_place(journal):

@@ -36,11 +36,13 @@ from orders_monitor.core.budget import (
     room_of,
 )
 from orders_monitor.core.errors import BudgetExhausted
+from orders_monitor.core.plan import Hold
 from orders_monitor_tests.money import caps, exactly, held_of, purchase, totals_of
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LIMITS = caps(1_500, 9_000, run=Cap(tokens=700, micro_usd=9_000), pipeline_day=Cap(tokens=900, micro_usd=4_000))
-CRASHES = st.one_of(st.none(), st.integers(0, 14))
+CRASHES = st.one_of(st.none(), st.integers(0, 18))
+TOLD = [("told", Hold(why="what happened before"))] * 2
 
 
 class Crashed(Exception):
@@ -63,7 +65,10 @@ class Crash:
 
 
 class LedgerUnderCrashes(RuleBasedStateMachine):
-    """Reserve, hold, give up, settle, settle again, let days pass, and crash anywhere; then open it again and look."""
+    """Reserve, hold, give up, settle, settle again, let days pass, and crash anywhere; then open it again and look.
+
+    What was told with a reservation is there where the reservation is, and nowhere else.
+    """
 
     keys = Bundle("keys")
 
@@ -74,6 +79,7 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
         self.crash, self.now, self.number = Crash(), NOON, 0
         self.reserved: dict[Key, Reservation] = {}
         self.settled: dict[Key, Settlement] = {}
+        self.told = 0
         self.journal = self.open()
 
     def teardown(self) -> None:
@@ -105,10 +111,13 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
             fit(room_of(wanted[0].on(day), limits=LIMITS, held=held_of(wanted[0].on(day), totals)))
         except BudgetExhausted as expected:
             with pytest.raises(BudgetExhausted, match=str(expected)):
-                self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles)
+                self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles, bodies=TOLD)
             return False
-        if not self.happens(crash, lambda: self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles)):
+        if not self.happens(
+            crash, lambda: self.journal.reserve(*wanted, limits=LIMITS, fit=fit, settles=settles, bodies=TOLD)
+        ):
             return False
+        self.told += len(TOLD)
         self.settled |= settled
         for each, amount in zip(wanted, amounts, strict=True):
             self.reserved[each.key] = Reservation(**each.model_dump(), day=day, **amount.model_dump())
@@ -151,7 +160,7 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
         held = self.reserved[key]
         again = Purchase(**held.model_dump(exclude={"day", "tokens", "micro_usd"}))
         with pytest.raises(ValueError, match="reserved already"):
-            self.journal.reserve(again, limits=caps(10**9, 10**9), fit=exactly(_amount(0)))
+            self.journal.reserve(again, limits=caps(10**9, 10**9), fit=exactly(_amount(0)), bodies=TOLD)
 
     @rule(hours=st.sampled_from([1, 12, 24, 48]))
     def time_passes(self, hours):
@@ -162,12 +171,15 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
         with self.journal._store.reading() as connection:  # noqa: SLF001 - rows as they are, by no code under test
             rows = connection.execute(sa.text("SELECT * FROM ledger ORDER BY id")).mappings().all()
             totals = connection.execute(sa.text("SELECT * FROM budget_totals")).mappings().all()
+            told = connection.scalar(sa.text("SELECT count(*) FROM events"))
         kept = {
             Scope(kind=row["kind"], name=row["name"], period=row["period"]): RunSpend(
                 **{amount: row[amount] for amount in RunSpend.model_fields}
             )
             for row in totals
         }
+        assert self.told == told
+        assert () == self.journal.verify_all()
         model = totals_of(self.entries())
         assert {"reserve": len(self.reserved), "settle": len(self.settled)} == {
             entry: sum(row["entry"] == entry for row in rows) for entry in ("reserve", "settle")
@@ -196,6 +208,12 @@ class OnSqlite(LedgerUnderCrashes):
                 crash.on(sql)
                 return cursor
 
+            def executemany(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+                crash.on()
+                cursor = super().executemany(sql, *parameters)
+                crash.on()
+                return cursor
+
         journal = Journal.open(f"sqlite:///{self.home}/journal.db", clock=lambda: self.now, durability="normal")
         engine = journal._store.engine  # noqa: SLF001 - no public way to crash
         engine.dispose()
@@ -221,7 +239,7 @@ class OnPostgres(LedgerUnderCrashes):
 
     def teardown(self) -> None:
         with self.journal._store.writing() as connection:  # noqa: SLF001 - a journal forgets nothing, a test may
-            connection.execute(sa.text("TRUNCATE ledger, budget_totals"))
+            connection.execute(sa.text("TRUNCATE ledger, budget_totals, events"))
         super().teardown()
 
 

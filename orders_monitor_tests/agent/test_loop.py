@@ -112,13 +112,13 @@ def test_an_answer_ends_the_investigation_with_what_it_proposes():
 
 
 def test_everything_that_happens_is_written_down_once_a_step():
-    """The record holds each request by its digest, each turn as it came, each answer, and the end; a flush a step."""
+    """The record holds each request by its digest, each turn as it came, each answer, and the end; a flush a reply."""
     model, recorder = ScriptedModel(asks(signals()), says(json.dumps(ANSWER))), ListRecorder()
 
     investigate(RENAMED, model=model, release=release(), recorder=recorder)
 
     assert ["asked", "answered", "tool", "asked", "answered", "ended"] == [e.kind for e in recorder.events]
-    assert [3, 6] == recorder.flushed
+    assert [1, 4, 6] == recorder.flushed
     asked = [event.digest for event in recorder.events if event.kind == "asked"]
     assert [Digests().of(request)[0] for request in model.requests] == asked
     assert [results(model, 1)[0].text] == [event.answer for event in recorder.events if event.kind == "tool"]

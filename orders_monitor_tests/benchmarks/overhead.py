@@ -33,8 +33,8 @@ from orders_monitor.agent.loop import investigate
 from orders_monitor.agent.model import ToolCall
 from orders_monitor.core.budget import Cap, Limits, Reservation, RunScope, RunSpend, room_of
 from orders_monitor.core.profile import ColumnProfile
-from orders_monitor.core.record import PREFIX
 from orders_monitor.core.release import Release
+from orders_monitor.pipeline.record import JournalRecorder
 from orders_monitor_tests import cases
 from orders_monitor_tests.fakes import ListRecorder
 
@@ -148,17 +148,21 @@ class Bench:
         assert reply.stop_reason == "end_turn"
 
     def ours(self, *, ledger: str | None = None, events: str | None = None, spans: bool = False) -> Callable[[], None]:
-        """Our loop with these parts; `ledger` and `events` name the durability of their journal."""
+        """Our loop with these parts; `ledger` and `events` name the durability of their journal.
+
+        Where events are kept, the ledger is the recorder's, as in the pipeline.
+        """
 
         def run() -> None:
             scope = RunScope(run_id=uuid.uuid4().hex, table="t", partition="2026-11-19", team="data", retry=0)
+            recorder = JournalRecorder(self.journals[events], scope) if events else None
             telemetry = open_telemetry(None, traceparent=PARENT, exporter=_Nowhere()) if spans else untraced()
             model = open_model(
                 self.release,
                 api_key=KEY,
                 transport=self.transport,
                 base_url=self.url,
-                ledger=self.journals[ledger] if ledger else _Free(),
+                ledger=recorder or (self.journals[ledger] if ledger else _Free()),
                 run=scope,
                 limits=Limits(run=QUIET, pipeline_day=QUIET, agent_month=QUIET, team_month=QUIET),
                 open_telemetry=telemetry.for_the_sdk,
@@ -168,29 +172,13 @@ class Bench:
                 model=model,
                 release=self.release,
                 workbench=None,
-                recorder=_Events(self.journals[events], scope) if events else ListRecorder(),
+                recorder=recorder or ListRecorder(),
                 tracer=telemetry.tracer,
             )
             telemetry.close()
             assert (found.ending, len(found.tool_calls)) == ("answered", CALLS), found
 
         return run
-
-
-class _Events:
-    """The journal's recorder, as the pipeline has it."""
-
-    def __init__(self, journal: Journal, run: RunScope) -> None:
-        self._journal, self._run = journal, run
-        self._waiting: list[Any] = []
-
-    def add(self, event: Any) -> None:
-        self._waiting.append((f"{PREFIX}{event.kind}", event))
-
-    def flush(self) -> None:
-        run = self._run
-        self._journal.record_all(table=run.table, partition=run.partition, run_id=run.run_id, bodies=self._waiting)
-        self._waiting.clear()
 
 
 class _Free:

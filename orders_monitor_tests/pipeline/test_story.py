@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from orders_monitor.adapters.journal.events import Event
+from orders_monitor.core.budget import RunScope
 from orders_monitor.core.claims import Claim, Claims
 from orders_monitor.core.failure_modes import MEANINGS
 from orders_monitor.core.investigation import Alert, Finding, Investigation, Spend
@@ -50,6 +51,11 @@ def desk(shop) -> Iterator[Desk]:
     """A desk in a run, over a journal of its own."""
     with shop.desk() as opened:
         yield opened
+
+
+def run_of(desk: Desk) -> RunScope:
+    """The desk's run, about the day."""
+    return RunScope(run_id=desk.run_id, table=desk.table.name, partition=DAY, team=desk.table.owners.team)
 
 
 def event_of(kind: str, body: Value) -> Event:
@@ -151,7 +157,7 @@ def test_what_cannot_be_read_is_told_as_that():
 
 def test_hostile_words_stay_words(desk):
     """No word of the model or of the data moves the cursor, begins a line, or becomes Markdown of its own."""
-    recorder = JournalRecorder(desk, DAY)
+    recorder = JournalRecorder(desk.journal, run_of(desk))
     turn = json.dumps(
         [{"type": "text", "text": HOSTILE}, {"type": "tool_use", "name": HOSTILE, "input": {"q": HOSTILE}}]
     )
@@ -215,7 +221,7 @@ def test_a_run_is_a_story_from_its_record_to_its_decision(desk):
 
 def test_a_long_story_is_cut_for_the_ui(desk):
     """The Markdown of a run that talked for long ends with how much is left, and where the whole of it is read."""
-    recorder = JournalRecorder(desk, DAY)
+    recorder = JournalRecorder(desk.journal, run_of(desk))
     for step in range(200):
         recorder.add(ToolDenied(step=step, call="profile({})", why="too many calls: " + "x" * 120))
     recorder.flush()

@@ -148,7 +148,7 @@ def _read(followed: str | bytes) -> tuple[str | None, int, str]:
 
 
 def _missed_by_the_ledger(connection: sa.Connection, only: str | None) -> Iterator[Break]:
-    """Steps paid for after the last one recorded. One may be: a run that is killed loses the step that it is in."""
+    """Steps paid for after the last one recorded. One may be: earlier versions paid first, and told after."""
     paid = sa.select(_ledger.c.run_id, sa.func.max(_ledger.c.step).label("step")).group_by(_ledger.c.run_id)
     paid = paid if only is None else paid.where(_ledger.c.run_id == only)
     for run_id, step in connection.execute(paid).all():

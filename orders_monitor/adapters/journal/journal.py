@@ -63,14 +63,14 @@ class Journal:
 
     def record(self, *, table: str, partition: str, run_id: str, kind: str, body: Value) -> Event:
         """Append a fact to the run's chain."""
-        with self._store.direct(_partition(table, partition), f"chain {run_id}") as transaction:
+        with self._store.direct(*_chain(table, partition, run_id)) as transaction:
             (row,) = events.append(transaction, table=table, partition=partition, run_id=run_id, bodies=[(kind, body)])
             return events.added(transaction, row)
 
     def record_all(self, *, table: str, partition: str, run_id: str, bodies: Sequence[tuple[str, Value]]) -> None:
         """Append several facts, each with its kind, to the run's chain: all of them or none."""
         if bodies:
-            with self._store.direct(_partition(table, partition), f"chain {run_id}") as transaction:
+            with self._store.direct(*_chain(table, partition, run_id)) as transaction:
                 events.append(transaction, table=table, partition=partition, run_id=run_id, bodies=bodies)
 
     def latest(self, table: str, partition: str, kind: str) -> Event | None:
@@ -193,12 +193,25 @@ class Journal:
             return publications.void(connection, publication)
 
     def reserve(
-        self, *wanted: Purchase, limits: Limits, fit: Fit, settles: Sequence[Settlement] = ()
+        self,
+        *wanted: Purchase,
+        limits: Limits,
+        fit: Fit,
+        settles: Sequence[Settlement] = (),
+        bodies: Sequence[tuple[str, Value]] = (),
     ) -> tuple[Reservation, ...]:
-        """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key."""
-        day = self._clock().date().isoformat()
-        with self._store.direct(*ledger.locks_of(wanted[0].on(day))) as transaction:
-            return ledger.reserve(transaction, wanted, limits=limits, fit=fit, settles=settles, day=day)
+        """Hold what is wanted within every scope's limits. Raises BudgetExhausted; ValueError for a repeated key.
+
+        `bodies` are facts, each with its kind, that are appended to the run's chain in the same transaction.
+        """
+        day, first = self._clock().date().isoformat(), wanted[0]
+        with self._store.direct(*ledger.locks_of(first.on(day))) as transaction:
+            reserved = ledger.reserve(transaction, wanted, limits=limits, fit=fit, settles=settles, day=day)
+            if bodies:  # locked after the ledger, here and everywhere
+                whose = {"table": first.table, "partition": first.partition, "run_id": first.run_id}
+                transaction.lock(*_chain(**whose))
+                events.append(transaction, **whose, bodies=bodies)
+            return reserved
 
     def settle(self, *, run_id: str, step: int, attempt: int, tokens: int, micro_usd: int) -> None:
         """Replace a reservation with its real cost, once. Raises ValueError for one that was never made."""
@@ -273,6 +286,10 @@ class Journal:
 
 def _breaker(table: str, zone: Zone) -> str:
     return f"breaker {zone} {table}"
+
+
+def _chain(table: str, partition: str, run_id: str) -> tuple[str, str]:
+    return _partition(table, partition), f"chain {run_id}"
 
 
 def _partition(table: str, partition: str) -> str:
