@@ -1,0 +1,18 @@
+"""One incident and not thirty: an anomaly that goes on from the partitions before knows the first of them."""
+
+from collections.abc import Mapping, Sequence
+
+from orders_monitor.core.quality import Anomaly
+
+
+def continued(
+    anomalies: Sequence[Anomaly], found: Mapping[str, Sequence[Anomaly]], *, partition: str
+) -> tuple[Anomaly, ...]:
+    """The anomalies with `since`: where the partition before had the same metric off to the same side, its own."""
+    before = max((each for each in found if each < partition), default=None)
+    last = {(each.metric, _is_above(each)): each.since or before for each in found[before]} if before else {}
+    return tuple(each.model_copy(update={"since": last.get((each.metric, _is_above(each)))}) for each in anomalies)
+
+
+def _is_above(anomaly: Anomaly) -> bool:
+    return anomaly.observed > anomaly.expected

@@ -1,0 +1,140 @@
+"""The metrics of a day: one number each, and the scale on which days are compared.
+
+Counts are compared in logarithms, shares in log odds, amounts by asinh (a logarithm with a sign), so that a factor is
+the same distance at every size and a bound is never beyond what a share or a count can be; a `level:` is a logarithm.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from orders_monitor.core.anomaly.divergence import divergence
+from orders_monitor.core.measures import Day
+from orders_monitor.core.profile import ColumnProfile, Profile
+
+Scale = Literal["count", "share", "amount", "level"]
+
+_COUNTS = frozenset({"rows"})
+_SHARES = frozenset(
+    {"duplicate_rows", "null_share", "distinct_share", "top_share", "pass_share", "broken", "drift", "hours"}
+)
+_COUNTED = ("vanished:",)
+_LEVELS = frozenset({"level"})
+_QUANTILE_NAMES = ("q05", "q25", "q50", "q75", "q95")
+
+
+class Reading(NamedTuple):
+    """One metric of one day: `value` in its own unit, `scaled` for comparing, `chance` its standard error there."""
+
+    value: float
+    scaled: float
+    chance: float
+
+
+def scale_of(metric: str) -> Scale:
+    """How days are compared by that metric."""
+    measure, _, subject = metric.partition(":")
+    if measure in _COUNTS or (measure == "broken" and subject.startswith(_COUNTED)):
+        return "count"
+    return "share" if measure in _SHARES else "level" if measure in _LEVELS else "amount"
+
+
+def subject_of(metric: str) -> str:
+    """What the metric is about: a column, a rule or a check; `rows` for the whole partition."""
+    measure, _, subject = metric.partition(":")
+    return subject or ("rows" if measure in _COUNTS else measure)
+
+
+def readings(day: Day, references: Sequence[Day] = ()) -> dict[str, Reading]:
+    """Every metric of a day. `references` are earlier same weekdays, which its distributions are compared with."""
+    rows = day.profile.rows
+    return {metric: _reading(metric, value, rows) for metric, value in _values(day, references) if math.isfinite(value)}
+
+
+def scaled(metric: str, value: float, *, rows: int) -> float:
+    """A value of the metric on the scale on which it is compared."""
+    match scale_of(metric):
+        case "count":
+            return math.log(max(value, 0.5))
+        case "share":
+            # Half a row on either side, so that no row and every row have odds.
+            odd = min(max(value, 0.0), 1.0) * rows
+            return math.log((odd + 0.5) / (rows - odd + 0.5))
+        case "amount":
+            return math.asinh(value)
+        case "level":
+            return value
+
+
+def unscaled(metric: str, scaled: float) -> float:
+    """The value, in the metric's unit, of a point on its scale."""
+    match scale_of(metric):
+        case "count":
+            return math.exp(min(scaled, 700.0))
+        case "share":
+            return 1 / (1 + math.exp(min(-scaled, 700.0)))
+        case "amount":
+            return math.sinh(max(-700.0, min(scaled, 700.0)))
+        case "level":
+            return scaled
+
+
+def _reading(metric: str, value: float, rows: int) -> Reading:
+    return Reading(value=value, scaled=scaled(metric, value, rows=rows), chance=_chance(metric, value, rows))
+
+
+def _chance(metric: str, value: float, rows: int) -> float:
+    """What a day of so many independent rows varies by on its own; amounts vary by what their history says."""
+    match scale_of(metric):
+        case "count":
+            return 1 / math.sqrt(max(value, 1.0))
+        case "share":
+            odd = min(max(value, 0.0), 1.0) * rows
+            return math.sqrt(1 / (odd + 0.5) + 1 / (rows - odd + 0.5))
+        case "amount" | "level":
+            return 0.0
+
+
+def _values(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
+    profile = day.profile
+    yield "rows", float(profile.rows)
+    if profile.rows == 0:
+        return
+    yield "duplicate_rows", profile.duplicate_rows / profile.rows
+    for column in profile.columns:
+        yield from _of_column(column, profile.rows)
+        like = [reference.profile for reference in references]
+        apart = divergence(column, [c for c in _same(column.name, like) if c.type == column.type])
+        if apart is not None:
+            yield f"drift:{column.name}", apart
+    yield from _of_mapping(day.pass_shares, prefix="pass_share:")
+    if day.measures is not None:
+        yield from _of_mapping(day.measures.values, prefix="")
+
+
+def _same(column: str, profiles: Sequence[Profile]) -> Iterator[ColumnProfile]:
+    for profile in profiles:
+        found = profile.column(column)
+        if found is not None:
+            yield found
+
+
+def _of_mapping(values: Mapping[str, float], *, prefix: str) -> Iterator[tuple[str, float]]:
+    yield from ((f"{prefix}{name}", values[name]) for name in sorted(values))
+
+
+def _of_column(column: ColumnProfile, rows: int) -> Iterator[tuple[str, float]]:
+    known = rows - column.nulls
+    yield f"null_share:{column.name}", column.nulls / rows
+    if known == 0:
+        return
+    yield f"distinct_share:{column.name}", min(1.0, column.distinct / known)
+    for measure, value in (("mean", column.mean), ("deviation", column.deviation), ("total", column.total)):
+        if value is not None:
+            yield f"{measure}:{column.name}", value
+    for name, value in zip(_QUANTILE_NAMES, column.quantiles, strict=False):
+        yield f"{name}:{column.name}", value
+    if column.lengths is not None:
+        yield f"length:{column.name}", column.lengths[1]
+    if column.top:
+        yield f"top_share:{column.name}", column.top[0][1] / known
