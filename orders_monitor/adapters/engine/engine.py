@@ -1,6 +1,6 @@
 """DuckDB as the engine of the lake: schema, profile, plan applied, rows counted. Nothing is kept between calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,11 @@ from orders_monitor.adapters.engine.application import Applied, apply_plan, writ
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.engine.injecting import inject
+from orders_monitor.adapters.engine.learning import learn
+from orders_monitor.adapters.engine.measuring import measure
+from orders_monitor.adapters.engine.memory import remember
 from orders_monitor.adapters.engine.profiling import profile_of, unequal_rows
+from orders_monitor.adapters.engine.row_flags import flag
 from orders_monitor.adapters.engine.session import (
     first_line,
     integer,
@@ -21,6 +25,7 @@ from orders_monitor.adapters.engine.session import (
     schema_of,
     select,
 )
+from orders_monitor.adapters.engine.totals import totals_of
 from orders_monitor.adapters.engine.types import canonical
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PlanInapplicable
@@ -28,7 +33,9 @@ from orders_monitor.core.injection import Injected, Kind
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.predicate import Predicate
 from orders_monitor.core.profile import Profile
+from orders_monitor.core.rules import FlaggedRow, Rules
 from orders_monitor.core.schema import Schema
+from orders_monitor.core.totals import Control, Total
 
 
 class Engine:
@@ -68,6 +75,11 @@ class Engine:
             schema = schema_of(connection, path)
             repeated = f"count(*) - {unequal_rows(schema)}"
             return _count(connection, select(repeated, of=numbered(path, schema)), [])
+
+    def totals(self, path: Path, controls: Sequence[Control], *, once: bool = False) -> tuple[Total, ...]:
+        """The control totals of the rows; with `once` rows that are equal in every column count as one."""
+        with self._opened(path) as connection:
+            return totals_of(connection, path, controls, once=once)
 
     def count(self, landed: Path, predicate: Predicate) -> int:
         """The landed rows that a predicate catches; its column is called and typed as it landed.
@@ -121,6 +133,34 @@ class Engine:
         reads = (path,) if earlier is None else (path, earlier)
         with self._opened(*reads, writes=(into,)) as connection:
             return inject(connection, path, kind, contract, seed=seed, earlier=earlier, into=into)
+
+    def learn(self, paths: Sequence[Path], contract: Contract, *, partitions: Sequence[str]) -> Rules:
+        """What held on earlier days: the files oldest first, and the partition (an ISO date) that each one is.
+
+        Few or no files are no error: what needs more days is not learned.
+        """
+        with self._opened(*paths) as connection:
+            return learn(connection, paths, contract, partitions=partitions)
+
+    def remember(self, path: Path, rules: Rules, *, into: Path) -> None:
+        """Write the small memory of a partition that later ones are compared with; equal bytes make equal memories."""
+        with self._opened(path, writes=(into,)) as connection:
+            remember(connection, path, rules, into=into)
+
+    def measure(self, path: Path, rules: Rules, memories: Sequence[Path], *, partition: str) -> dict[str, float]:
+        """What the rules say of a partition, by metric name, compared with the memories of earlier ones.
+
+        A rule that cannot be judged (a column did not land, too few memories) has no number.
+        """
+        with self._opened(path, *memories) as connection:
+            return measure(connection, path, rules, memories, partition=partition)
+
+    def flag(
+        self, path: Path, rules: Rules, memories: Sequence[Path], *, partition: str, rows_max: int
+    ) -> tuple[FlaggedRow, ...]:
+        """The rows with the most evidence against them, at most `rows_max` and at most 5 % of the partition's."""
+        with self._opened(path, *memories) as connection:
+            return flag(connection, path, rules, memories, partition=partition, rows_max=rows_max)
 
     @contextmanager
     def connection(self, path: Path, *, view: str) -> Iterator[duckdb.DuckDBPyConnection]:
