@@ -9,8 +9,9 @@ from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import ColumnProfile, Profile
-from orders_monitor.core.quality import Anomaly, Baseline, assemble
+from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.release import Release
+from orders_monitor.core.signals import assemble
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 CONTRACT = Contract(

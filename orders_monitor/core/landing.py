@@ -1,6 +1,7 @@
 """What landed: one immutable file named by its content."""
 
 from orders_monitor.core.schema import Schema
+from orders_monitor.core.totals import Total
 from orders_monitor.core.value import Value
 
 
@@ -8,7 +9,8 @@ class Landing(Value):
     """A partition as found. `path` is relative to the lake's root; `digest` is the SHA-256 of the file's bytes.
 
     `problem` is one sentence where the source had nothing, or nothing readable; the file then holds the contract's
-    columns and no row, so that every later stage works on it and nothing is pretended.
+    columns and no row, so that every later stage works on it and nothing is pretended. `totals` are the control totals
+    that the source gave with the rows.
     """
 
     table: str
@@ -18,3 +20,4 @@ class Landing(Value):
     rows: int
     landed_schema: Schema
     problem: str | None = None
+    totals: tuple[Total, ...] = ()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from orders_monitor.core.column_type import is_numeric, normal, relation
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
+from orders_monitor.core.totals import Control
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 IN_SET = "expect_column_values_to_be_in_set"
@@ -18,6 +20,21 @@ def unasked(contract: Contract, declared: Sequence[Expectation]) -> tuple[Expect
     """
     asked = {_about(expectation) for expectation in declared}
     return tuple(promise for promise in _promises(contract) if _about(promise) not in asked)
+
+
+def uncontrollable(control: Control, contract: Contract) -> str | None:
+    """Why the contract cannot be controlled by that total; None where it can."""
+    unknown = next((name for name in control.columns if contract.column(name) is None), None)
+    if unknown is not None:
+        return f"{unknown!r} is not a column of the contract"
+    summed = contract.column(control.column or "")
+    if control.measure == "sum" and summed is not None and not is_numeric(summed.type):
+        return f"{control.column!r} is {summed.type}, which has no sum"
+    by = contract.column(control.by or "")
+    # A moment or an amount is written in another way by every database: its groups would never agree.
+    if by is not None and not (normal(by.type) == "VARCHAR" or relation(was=by.type, now="HUGEINT") == "widened"):
+        return f"rows are grouped by text or whole numbers, and {control.by!r} is {by.type}"
+    return f"{control.by!r} is personal, and groups are told" if by is not None and by.personal else None
 
 
 def _promises(contract: Contract) -> Iterator[Expectation]:

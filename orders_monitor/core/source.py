@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field, field_validator, model_validator
 
 from orders_monitor.core.schema import Schema
+from orders_monitor.core.totals import Total
 from orders_monitor.core.value import Value
 
 IncidentKind = Literal[
@@ -86,7 +87,8 @@ class FilesSource(Value):
 
     `path` names a file per partition with `{partition}` in it (a `*` after it may match several files), or one
     file whose `partition_column` says which rows belong to the partition. A relative path is taken from the
-    project's root. `columns` maps a name as found to the contract's name.
+    project's root. `columns` maps a name as found to the contract's name. `totals` names a JSON file per partition
+    with the control totals: {"rows": 1234, "sum_amount_by_currency": {"EUR": "99.50"}}.
     """
 
     kind: Literal["files"]
@@ -94,6 +96,7 @@ class FilesSource(Value):
     format: Literal["parquet", "csv"] = "parquet"
     partition_column: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    totals: str | None = None
 
 
 class DatabaseSource(Value):
@@ -115,9 +118,10 @@ SourceDeclaration = Annotated[SimulatorSource | FilesSource | DatabaseSource, Fi
 
 
 class Fetched(Value):
-    """The partition's rows are in the file that was asked for, as found."""
+    """The partition's rows are in the file that was asked for, as found; `totals` is what the source says of them."""
 
     rows: int
+    totals: tuple[Total, ...] = ()
 
 
 class Missing(Value):

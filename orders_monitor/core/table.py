@@ -11,8 +11,9 @@ from orders_monitor.core.budget import Cap, Limits
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.policy import Policy
-from orders_monitor.core.promises import unasked
+from orders_monitor.core.promises import unasked, uncontrollable
 from orders_monitor.core.source import SourceDeclaration
+from orders_monitor.core.totals import Control
 from orders_monitor.core.value import Value
 
 PARTITION_COLUMN = "partition_date"
@@ -106,6 +107,7 @@ class MonitoredTable(Value):
     cron: str = "0 2 * * *"
     contract: Contract
     expectations: tuple[Expectation, ...] = ()
+    controls: tuple[Control, ...] = ()
     tolerances: Tolerances = Tolerances()
     owners: Owners
     budget: Budget = Budget()
@@ -126,6 +128,18 @@ class MonitoredTable(Value):
         for name in names:
             if names.count(name) > 1 or name in reserved:
                 raise ValueError(f"two checks would be called {name!r}; give one of the expectations an `id`")
+        return self
+
+    @model_validator(mode="after")
+    def _controls_can_be_compared(self) -> "MonitoredTable":
+        names = [control.name for control in self.controls]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two controls are called {twice!r}")
+        for control in self.controls:
+            why = uncontrollable(control, self.contract)
+            if why is not None:
+                raise ValueError(f"control {control.name!r}: {why}")
         return self
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.prose import flattened, texts_in
 from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.record import PREFIX, ClaimDropped, EvidenceTried
-from orders_monitor.pipeline import casefile
+from orders_monitor.pipeline import casefile, controls
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import answers, judged, published_history
 from orders_monitor.pipeline.resources import Desk
@@ -109,7 +109,15 @@ class _Retrial:
         days = {day for day, _ in history}
         landed = published_history(desk, partition, as_landed=True, known_at=known_at)
         then = [(day, profile) for day, profile in landed if day in days]
-        return judged(desk.table, seen, self.profile, history=history, landed=then, outcomes=outcomes)
+        return judged(
+            desk.table,
+            seen,
+            self.profile,
+            history=history,
+            landed=then,
+            outcomes=outcomes,
+            totals=controls.compare(desk, seen),
+        )
 
     def _outcomes(self, *, every: bool = False) -> tuple[Outcome, ...]:
         """The cited expectations, asked about the landed file for real and not remembered."""

@@ -52,6 +52,7 @@ def land(desk: Desk, partition: str) -> Landing:
         rows=rows,
         landed_schema=schema,
         problem=None if isinstance(answer, Fetched) else answer.why,
+        totals=answer.totals if isinstance(answer, Fetched) else (),
     )
     desk.record(partition, "landed", landing)
     return landing

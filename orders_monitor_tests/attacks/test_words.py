@@ -5,8 +5,8 @@ import pytest
 from orders_monitor.core.drift import ColumnAdded
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import ColumnProfile, Profile
-from orders_monitor.core.quality import assemble
 from orders_monitor.core.schema import ColumnSchema, Schema
+from orders_monitor.core.signals import assemble
 from orders_monitor.pipeline import metadata
 from orders_monitor.pipeline.landed import land
 from orders_monitor.pipeline.profile import personal_columns, scan

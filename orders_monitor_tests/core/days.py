@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from decimal import Decimal
 
-from orders_monitor.core import drift, quality
+from orders_monitor.core import drift, signals
 from orders_monitor.core.anomaly import tolerances
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.expectation import Expectation, Outcome
@@ -155,7 +155,7 @@ def judged(
     landing, profile = landing_of(len(rows), types, problem), profile_of(rows, types)
     changes = drift.compare(contract, landing.landed_schema, profile=profile, reference=past[-1][1] if past else None)
     baselines, anomalies = tolerances.judge(profile, past, partition=PARTITION, tolerances=Tolerances())
-    return quality.assemble(
+    return signals.assemble(
         landing,
         contract=contract,
         expectations=EXPECTATIONS,

@@ -20,16 +20,22 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 from sqlalchemy.pool import NullPool
 
 from orders_monitor.adapters.sources.as_found import contract_names, day_of
-from orders_monitor.adapters.sources.sql_types import duckdb_type
+from orders_monitor.adapters.sources.database_totals import ask_totals
+from orders_monitor.adapters.sources.sql_types import decimal_places, duckdb_type
 from orders_monitor.adapters.sources.staging import write_parquet
 from orders_monitor.core.errors import SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import DatabaseSource, Fetch, Fetched, Missing, Unreadable
+from orders_monitor.core.totals import Control, Total
 
 CHUNK_ROWS = 5_000
 CONNECT_S_MAX = 10
 
-_READ_ONLY: Mapping[str, str] = {"postgresql": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON"}
+# One snapshot for the rows and their totals: a row that comes between the two must be in both or in neither.
+_READ_ONLY: Mapping[str, str] = {
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "sqlite": "PRAGMA query_only = ON",
+}
 # SQLAlchemy 2.1 takes the bare name for psycopg 3; this project has psycopg2.
 _DRIVERS: Mapping[str, str] = {"postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2"}
 _SECRET_WORDS = ("pass", "secret", "token", "key")
@@ -38,8 +44,8 @@ _SECRET_WORDS = ("pass", "secret", "token", "key")
 class Database:
     """The relation that a declaration names. `url` carries the password and appears in no message."""
 
-    def __init__(self, declaration: DatabaseSource, *, url: str | None) -> None:
-        self._declaration, self._url = declaration, url
+    def __init__(self, declaration: DatabaseSource, *, url: str | None, controls: Sequence[Control] = ()) -> None:
+        self._declaration, self._url, self._controls = declaration, url, controls
 
     def schema(self, partition: str) -> Schema | None:
         """The schema that any partition would land with, from the catalogue alone.
@@ -60,13 +66,17 @@ class Database:
         day = day_of(partition)
         with self._connect() as connection:
             relation = self._relation(connection)
-            rows = _rows(connection, relation, self._query(relation, day))
+            table = self._table(relation)
+            wanted = self._wanted(table, relation, day)
+            totals = self._totals(connection, table, relation, wanted) if self._controls else ()
+            rows = _rows(connection, relation, _query(table, relation, wanted))
             try:
                 first = next(rows, None)
                 if first is None:
                     column = self._declaration.partition_column
                     return Missing(why=f"{self._name} has no row whose {column} is {partition}")
-                return Fetched(rows=write_parquet(chain([first], rows), self._landing_schema(relation), into))
+                written = write_parquet(chain([first], rows), self._landing_schema(relation), into)
+                return Fetched(rows=written, totals=totals)
             except ValueError as error:
                 return Unreadable(why=f"{self._name}: {error}")
 
@@ -128,17 +138,31 @@ class Database:
         key = inspector.get_pk_constraint(name, schema=schema)["constrained_columns"]
         return _Relation(dialect, columns, tuple(key))
 
-    def _query(self, relation: "_Relation", day: dt.date) -> sa.Select[*tuple[Any, ...]]:
+    def _table(self, relation: "_Relation") -> sa.TableClause:
         # SQLAlchemy's preparer quotes every name that is not a plain lower-case word, and binds every value.
-        table = sa.table(
+        return sa.table(
             self._declaration.relation,
             *(sa.column(column.name, column.sql_type) for column in relation.columns),
             schema=self._declaration.schema_name,
         )
+
+    def _wanted(self, table: sa.TableClause, relation: "_Relation", day: dt.date) -> sa.ColumnElement[bool]:
         partition = next(c for c in relation.columns if c.name == self._declaration.partition_column)
-        wanted = self._is_of_day(table.c[partition.name], partition, day=day, dialect=relation.dialect)
-        selected = [column.read(table.c[column.name], relation.dialect) for column in relation.columns]
-        return sa.select(*selected).where(wanted).order_by(*(table.c[name] for name in relation.key))
+        return self._is_of_day(table.c[partition.name], partition, day=day, dialect=relation.dialect)
+
+    def _totals(
+        self, connection: Connection, table: sa.TableClause, relation: "_Relation", wanted: sa.ColumnElement[bool]
+    ) -> tuple[Total, ...]:
+        lands = list(zip(self._landing_schema(relation).columns, relation.columns, strict=True))
+        return ask_totals(
+            connection,
+            self._controls,
+            columns={landing.name: table.c[column.name] for landing, column in lands},
+            scales={
+                landing.name: places for landing, _ in lands if (places := decimal_places(landing.type)) is not None
+            },
+            wanted=wanted,
+        )
 
     def _is_of_day(
         self, value: sa.ColumnElement[object], column: "_Column", *, day: dt.date, dialect: str
@@ -205,6 +229,11 @@ class _Relation:
     dialect: str
     columns: tuple[_Column, ...]
     key: tuple[str, ...]
+
+
+def _query(table: sa.TableClause, relation: _Relation, wanted: sa.ColumnElement[bool]) -> sa.Select[*tuple[Any, ...]]:
+    selected = [column.read(table.c[column.name], relation.dialect) for column in relation.columns]
+    return sa.select(*selected).where(wanted).order_by(*(table.c[name] for name in relation.key))
 
 
 def _rows(

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from orders_monitor.adapters.sources.as_found import contract_names, day_of
+from orders_monitor.adapters.sources.control_file import read_totals
 from orders_monitor.adapters.sources.delimited import (
     ALL_ROWS,
     READ,
@@ -26,6 +27,7 @@ from orders_monitor.adapters.sources.listing import Found, looked_at, matching
 from orders_monitor.core.errors import DeclarationInvalid, SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import Fetch, Fetched, FilesSource, Missing, Unreadable
+from orders_monitor.core.totals import Control, Total
 
 PARTITION = "{partition}"
 MEMORY_MAX = "1GB"
@@ -40,11 +42,11 @@ class Files:
     Raises DeclarationInvalid where neither `{partition}` nor `partition_column` tells the partitions apart.
     """
 
-    def __init__(self, declaration: FilesSource, *, root: Path) -> None:
+    def __init__(self, declaration: FilesSource, *, root: Path, controls: Sequence[Control] = ()) -> None:
         if PARTITION not in declaration.path and declaration.partition_column is None:
             why = f"{declaration.path!r} names no {PARTITION}, and there is no partition_column to pick the rows by"
             raise DeclarationInvalid(path="source", field="path", why=why)
-        self._declaration, self._root = declaration, root
+        self._declaration, self._root, self._controls = declaration, root, controls
 
     def schema(self, partition: str) -> Schema | None:
         """The schema that the partition would land with; None where there is no file, or none that is readable.
@@ -65,14 +67,18 @@ class Files:
         return self._landing_schema(table)
 
     def fetch(self, partition: str, into: Path) -> Fetch:
-        """Copy the partition's rows to the Parquet file `into`, in their order.
+        """Copy the partition's rows to the Parquet file `into`, in their order, with the totals of its control file.
 
+        Where the control file is declared and not there yet, the delivery is not complete, and nothing is copied.
         Raises SourceUnavailable, and ValueError where the partition is not a date.
         """
         day_of(partition)
         found = self._find(partition)
         if not isinstance(found, Found):
             return found
+        totals = self._totals(partition)
+        if isinstance(totals, Missing | Unreadable):
+            return totals
         with tempfile.TemporaryDirectory(dir=into.parent, prefix=".files-") as folder:
             written = Path(folder) / "fetched.parquet"
             try:
@@ -83,7 +89,21 @@ class Files:
                 column = self._declaration.partition_column
                 return Missing(why=f"{found.names[0]} has no row whose {column} is {partition}")
             written.replace(into)
-        return Fetched(rows=rows)
+        return Fetched(rows=rows, totals=totals)
+
+    def _totals(self, partition: str) -> tuple[Total, ...] | Missing | Unreadable:
+        """What the control file says. It is written last: rows without it may be half of a delivery."""
+        if self._declaration.totals is None:
+            return ()
+        name = self._declaration.totals.replace(PARTITION, partition)
+        try:
+            return read_totals(self._root / name, self._controls)
+        except FileNotFoundError:
+            return Missing(why=f"there is no control file {Path(name).name!r}: the delivery is not complete")
+        except ValueError as error:
+            return Unreadable(why=f"control file {Path(name).name!r}: {error}")
+        except OSError as error:
+            raise self._unavailable(f"its control file cannot be read: {error.strerror}") from None
 
     def _find(self, partition: str) -> Found | Missing | Unreadable:
         declared = Path(self._declaration.path)

@@ -23,6 +23,11 @@ def duckdb_type(sql_type: TypeEngine[Any], *, dialect: str) -> str:
     return next((name(sql_type, dialect) for kind, name in _NAMES if isinstance(sql_type, kind)), "VARCHAR")
 
 
+def decimal_places(type_: str) -> int | None:
+    """The decimal places of a DECIMAL in DuckDB's spelling; None for every other type."""
+    return int(type_.rpartition(",")[2].rstrip(")")) if type_.startswith("DECIMAL(") else None
+
+
 def _integer(sql_type: TypeEngine[Any], dialect: str) -> str:
     if dialect == "sqlite":
         return "BIGINT"  # whatever it is called, SQLite keeps 64 bits

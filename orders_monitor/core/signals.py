@@ -1,0 +1,186 @@
+"""The signals of a landed partition: one for each thing that is not clean, and which are consequences of which.
+
+Some signals are only consequences of another one, and say so in `explained_by`; what repairs the cause explains them:
+
+* an expectation about a promised column that drifted, if it could not be asked or is about the column's values: the
+  drift (cents are above a bound in euros; that values are missing is no matter of the unit);
+* a failed uniqueness or row count, where whole rows repeat: `anomaly:duplicate_rows`;
+* an unusual row count that is ordinary without the repeated rows: `anomaly:duplicate_rows`;
+* a control total that differs: the drift of its column, or `anomaly:duplicate_rows` where equal rows count once in it;
+* an unusual row count where more or fewer rows landed than the source handed over: `anomaly:control:rows`;
+* an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause.
+
+Nothing is believed by that: the expectations are asked again about the exact bytes before anything is published.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from orders_monitor.core import drift
+from orders_monitor.core.contract import Contract
+from orders_monitor.core.drift import Change
+from orders_monitor.core.expectation import Expectation, Outcome
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.quality import (
+    CONTROL,
+    COUNTS_REPETITION,
+    DUPLICATES,
+    NOT_NULL,
+    Anomaly,
+    Baseline,
+    Quality,
+    Signal,
+    anomaly_id,
+    drift_id,
+    expectation_id,
+)
+from orders_monitor.core.totals import Control
+
+
+def assemble(
+    landing: Landing,
+    *,
+    contract: Contract,
+    expectations: Sequence[Expectation],
+    profile: Profile,
+    changes: Sequence[Change],
+    outcomes: Sequence[Outcome],
+    baselines: Sequence[Baseline],
+    anomalies: Sequence[Anomaly],
+    controls: Sequence[Control] = (),
+) -> Quality:
+    """All of it in one value, with one signal for each thing that is not clean."""
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    drifted = _drifted(changes)
+    causes = _causes_of_failures(failed, expectations=expectations, drifted=drifted, anomalies=anomalies)
+    causes |= _causes_of_controls(anomalies, controls=controls, drifted=drifted)
+    signals = [
+        *_of_landing(landing),
+        *(_of_change(change, contract) for change in changes),
+        *(_of_failure(outcome, causes.get(outcome.check_name)) for outcome in failed),
+        *(_of_anomaly(a, _cause_of_anomaly(a, anomalies, profile, failed=failed, causes=causes)) for a in anomalies),
+    ]
+    return Quality(
+        landed_digest=landing.digest,
+        problem=landing.problem,
+        rows=profile.rows,
+        changes=tuple(changes),
+        outcomes=tuple(outcomes),
+        baselines=tuple(baselines),
+        anomalies=tuple(anomalies),
+        signals=tuple(signals),
+    )
+
+
+def _of_landing(landing: Landing) -> Iterator[Signal]:
+    if landing.problem is not None:
+        yield Signal(id="landing", kind="landing", severity="gate", sentence=landing.problem)
+
+
+def _of_change(change: Change, contract: Contract) -> Signal:
+    severity: Literal["info", "gate"] = "info" if change.kind in contract.tolerate else "gate"
+    return Signal(id=drift_id(change), kind="drift", severity=severity, sentence=drift.sentence(change))
+
+
+def _of_failure(outcome: Outcome, explained_by: str | None) -> Signal:
+    return Signal(
+        id=expectation_id(outcome.check_name),
+        kind="expectation",
+        severity=outcome.severity,
+        sentence=outcome.sentence,
+        explained_by=explained_by,
+    )
+
+
+def _of_anomaly(anomaly: Anomaly, explained_by: str | None) -> Signal:
+    # A share of missing values is often the day's own; a volume or a repetition is what a reader adds up.
+    severity: Literal["warn", "gate"] = "warn" if anomaly.metric.startswith("null_share:") else "gate"
+    return Signal(
+        id=anomaly_id(anomaly.metric),
+        kind="anomaly",
+        severity=severity,
+        sentence=anomaly.sentence,
+        explained_by=explained_by,
+    )
+
+
+def _drifted(changes: Sequence[Change]) -> Mapping[str, str]:
+    """The evidence id of the drift of each promised column."""
+    # Reversed, so that of two changes of one column the first (the rename) is the cause.
+    return {drift.subject(c): drift_id(c) for c in reversed(changes) if c.kind not in ("added", "reordered")}
+
+
+def _causes_of_controls(
+    anomalies: Sequence[Anomaly], *, controls: Sequence[Control], drifted: Mapping[str, str]
+) -> dict[str, str]:
+    """The cause of each control total that differs only as a consequence, by metric."""
+    repeats = any(anomaly.metric == "duplicate_rows" for anomaly in anomalies)
+    columns = {f"{CONTROL}{control.name}": control.columns for control in controls}
+    causes = {}
+    for anomaly in anomalies:
+        cause = next((drifted[name] for name in columns.get(anomaly.metric, ()) if name in drifted), None)
+        if cause is None and repeats and anomaly.is_repetition:
+            cause = DUPLICATES
+        if cause is not None:
+            causes[anomaly.metric] = cause
+    return causes
+
+
+def _causes_of_failures(
+    failed: Sequence[Outcome],
+    *,
+    expectations: Sequence[Expectation],
+    drifted: Mapping[str, str],
+    anomalies: Sequence[Anomaly],
+) -> dict[str, str]:
+    """The cause of each failed check that is only a consequence, by check name."""
+    columns = {expectation.check_name: _columns_of(expectation) for expectation in expectations}
+    repeats = any(anomaly.metric == "duplicate_rows" for anomaly in anomalies)
+    causes = {}
+    for outcome in failed:
+        about = [name for name in columns.get(outcome.check_name, (outcome.column,)) if name is not None]
+        counts = outcome.raised is None and outcome.type in COUNTS_REPETITION
+        cause = next((drifted[c] for c in about if c in drifted), None) if _is_about_values(outcome) else None
+        if counts and repeats:
+            cause = DUPLICATES
+        if cause is not None:
+            causes[outcome.check_name] = cause
+    return causes
+
+
+def _is_about_values(outcome: Outcome) -> bool:
+    return outcome.raised is not None or outcome.type not in {NOT_NULL, *COUNTS_REPETITION}
+
+
+def _columns_of(expectation: Expectation) -> tuple[str | None, ...]:
+    kwargs = expectation.kwargs
+    lists = (kwargs.get("column_list"), kwargs.get("column_set"))
+    listed = [name for names in lists if isinstance(names, list | tuple) for name in names]
+    return tuple(
+        name for name in (kwargs.get("column"), kwargs.get("column_A"), kwargs.get("column_B"), *listed) if name
+    )
+
+
+def _cause_of_anomaly(
+    anomaly: Anomaly,
+    anomalies: Sequence[Anomaly],
+    profile: Profile,
+    *,
+    failed: Sequence[Outcome],
+    causes: Mapping[str, str],
+) -> str | None:
+    if anomaly.metric == "rows":
+        repeats = any(other.metric == "duplicate_rows" for other in anomalies)
+        once = profile.rows - profile.duplicate_rows
+        if repeats and anomaly.low <= once <= anomaly.high:
+            return DUPLICATES
+        counted = any(other.metric == f"{CONTROL}rows" and not other.is_repetition for other in anomalies)
+        return anomaly_id(f"{CONTROL}rows") if counted else None
+    if anomaly.metric.startswith(CONTROL):
+        return causes.get(anomaly.metric)
+    column = anomaly.metric.removeprefix("null_share:")
+    if column == anomaly.metric:
+        return None
+    asked = next((o for o in failed if o.type == NOT_NULL and o.column == column), None)
+    return None if asked is None else causes.get(asked.check_name, expectation_id(asked.check_name))
