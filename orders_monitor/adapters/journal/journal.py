@@ -7,7 +7,16 @@ nothing was recorded.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from orders_monitor.adapters.journal import breakers, chain, costs, decisions, events, ledger, publications
+from orders_monitor.adapters.journal import (
+    breakers,
+    calibrations,
+    chain,
+    costs,
+    decisions,
+    events,
+    ledger,
+    publications,
+)
 from orders_monitor.adapters.journal.cache import CacheShelf, store_of_shelf
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.chain import Break
@@ -17,6 +26,7 @@ from orders_monitor.adapters.journal.store import Durability, Store, open_store,
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
 from orders_monitor.core.breaker import Refused as NotNow
 from orders_monitor.core.budget import Account, Fit, Key, Limits, Purchase, Reservation, RunSpend, Settlement
+from orders_monitor.core.calibration import Calibration
 from orders_monitor.core.cost import Balance, Cost, CostBy, Unsettled, require_signed, why_not_reconciled
 from orders_monitor.core.errors import ReconciliationRefused
 from orders_monitor.core.publication import Step
@@ -263,6 +273,21 @@ class Journal:
         """What was spent and is reserved under each key, reserved from `since` to `until` (UTC days, both included)."""
         with self._store.reading() as connection:
             return costs.report(connection, by, since=since, until=until)
+
+    def calibrated(self, calibration: Calibration) -> Calibration:
+        """Keep a calibration as its table's next version; what was judged with an earlier one stays as it is."""
+        with self._store.writing(f"calibrations {calibration.table}") as connection:
+            return calibrations.add(connection, calibration)
+
+    def calibration(self, table: str, version: int | None = None) -> Calibration | None:
+        """That version of a table's calibration, or its newest; None where there is no such."""
+        with self._store.reading() as connection:
+            return calibrations.of_version(connection, table, version)
+
+    def calibrations(self, table: str) -> tuple[tuple[Calibration, str], ...]:
+        """Every version, the oldest first, each with the time (UTC) at which it was kept."""
+        with self._store.reading() as connection:
+            return calibrations.versions(connection, table)
 
     def enter(self, table: str, zone: Zone, *, breaker: Breaker, now_ms: int, probe: str) -> Admitted | NotNow:
         """Ask a breaker whether somebody called `probe` may pass; one of all that ask a half-open one at once may."""

@@ -235,3 +235,20 @@ def m006_cache(connection: sa.Connection) -> None:
     )
     sa.Index("cache_leases_by_end", leases.c.until_ms)
     metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m007_calibrations(connection: sa.Connection) -> None:
+    """What was learned from a table's history, version by version."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "calibrations",
+        metadata,
+        _id(),
+        _text("table_name"),
+        _integer("version"),
+        *map(_text, ("detector", "body", "body_digest", "recorded_at")),
+        sa.UniqueConstraint("table_name", "version", name="calibrations_are_versions"),
+        sqlite_autoincrement=True,
+    )
+    metadata.create_all(connection)

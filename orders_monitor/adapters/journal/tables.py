@@ -102,4 +102,14 @@ breakers = sa.table(
     sa.column("who", sa.Text),
     sa.column("recorded_at", sa.Text),
 )
+calibrations = sa.table(
+    "calibrations",
+    sa.column("id", sa.BigInteger),
+    sa.column("table_name", sa.Text),
+    sa.column("version", sa.BigInteger),
+    sa.column("detector", sa.Text),
+    sa.column("body", sa.Text),
+    sa.column("body_digest", sa.Text),
+    sa.column("recorded_at", sa.Text),
+)
 migrations = sa.table("migrations", sa.column("name", sa.Text), sa.column("applied_at", sa.Text))
