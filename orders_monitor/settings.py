@@ -69,6 +69,11 @@ class Settings:
         """The folder of all data files."""
         return self.home / "lake"
 
+    @property
+    def docs_root(self) -> Path:
+        """The folder of the pages of validation results."""
+        return self.home / "data_docs"
+
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from environment variables, every one with a default. Raises SettingsInvalid."""

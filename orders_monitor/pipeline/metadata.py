@@ -1,6 +1,7 @@
 """What the UI shows, and under which names. The names are an API: said once here, and listed in the README."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # the public name is not there yet
@@ -62,6 +63,7 @@ LANDED_ROWS = "landed_rows"
 QUARANTINED_ROWS = "quarantined_rows"
 OBSERVED = "observed"
 UNEXPECTED_ROWS = "unexpected_rows"
+DATA_DOCS = "data_docs"
 STATUS = "status"
 DIGEST = "digest"
 REVIEWER = "reviewer"
@@ -231,18 +233,27 @@ def of_publication(publication: Publication, table: MonitoredTable) -> Metadata:
     }
 
 
-def of_outcome(outcome: Outcome) -> Metadata:
-    """A check of one expectation: how many rows were unexpected, of how many."""
+def of_outcome(outcome: Outcome, page: Path | None) -> Metadata:
+    """A check of one expectation: how many rows were unexpected, of how many, and the page of all results."""
     return {
+        **_of_page(page),
         ROW_COUNT: dg.MetadataValue.int(outcome.rows),
         UNEXPECTED_ROWS: dg.MetadataValue.int(outcome.unexpected),
         OBSERVED: dg.MetadataValue.text(outcome.observed),
     }
 
 
-def of_quality_gate(outcomes: Sequence[Outcome], failures: Sequence[Outcome]) -> Metadata:
-    """quality_gate: every outcome in one table."""
-    return {EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failures)), EXPECTATIONS: _outcome_table(outcomes)}
+def of_quality_gate(outcomes: Sequence[Outcome], failures: Sequence[Outcome], page: Path | None) -> Metadata:
+    """quality_gate: every outcome in one table, and the page of all results."""
+    return {
+        EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failures)),
+        EXPECTATIONS: _outcome_table(outcomes),
+        **_of_page(page),
+    }
+
+
+def _of_page(page: Path | None) -> Metadata:
+    return {} if page is None else {DATA_DOCS: dg.MetadataValue.path(page)}
 
 
 def of_gate(gate: Gate, ui_url: str) -> Metadata:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import dagster as dg
 
-from orders_monitor.adapters.expectations.validate import check_declared, validate
-from orders_monitor.core import drift, signals
+from orders_monitor.adapters.expectations.validate import Documented, check_declared, documented, validate
+from orders_monitor.core import drift
+from orders_monitor.core import quality as assembling
 from orders_monitor.core.anomaly import tolerances
-from orders_monitor.core.controls import Verdict
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.expectation import Asked, Expectation, Outcome
@@ -17,7 +18,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
-from orders_monitor.pipeline import controls, keys, metadata
+from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
 
 Days = Sequence[tuple[str, Profile]]
@@ -58,7 +59,6 @@ def judge(desk: Desk, partition: str) -> Quality:
         history=published_history(desk, partition),
         landed=published_history(desk, partition, as_landed=True),
         outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
-        totals=controls.compare(desk, landing),
     )
     desk.record(partition, "quality", quality)
     return quality
@@ -72,9 +72,8 @@ def judged(
     history: Days,
     landed: Days,
     outcomes: Sequence[Outcome],
-    totals: Sequence[Verdict],
 ) -> Quality:
-    """What follows from a profile, the published history, the outcomes and the control totals."""
+    """What follows from a profile, the published history and the outcomes."""
     changes = drift.compare(
         table.contract,
         landing.landed_schema,
@@ -87,16 +86,15 @@ def judged(
     baselines, anomalies = tolerances.judge(
         profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
     )
-    return signals.assemble(
+    return assembling.assemble(
         landing,
         contract=table.contract,
         expectations=table.asked,
         profile=profile,
         changes=changes,
         outcomes=outcomes,
-        baselines=(*baselines, *(baseline for baseline, _ in totals)),
-        anomalies=(*anomalies, *(differs for _, differs in totals if differs is not None)),
-        controls=table.controls,
+        baselines=baselines,
+        anomalies=anomalies,
     )
 
 
@@ -134,12 +132,32 @@ def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome,
     if known is not None and known.question == question:
         return known.outcomes
     try:
-        outcomes = answers(desk, table.asked, path=path)
+        asked = _asked(desk, path=path, headline=f"{table.name} {partition}")
     except ValueError:
         _require_askable(table)  # names the one that cannot be asked; asking each costs more than all together
         raise
-    desk.record(partition, "asked", Asked(question=question, outcomes=outcomes))
-    return outcomes
+    desk.docs.keep(asked.html, table=table.name, partition=partition, question=question)
+    desk.record(partition, "asked", Asked(question=question, outcomes=asked.outcomes))
+    return asked.outcomes
+
+
+def page_of(desk: Desk, partition: str, *, digest: str) -> Path | None:
+    """Where the answers about these bytes can be read in full; None where nobody asked from this machine."""
+    place = desk.docs.place(table=desk.table.name, partition=partition, question=_question(desk.table, digest))
+    return place if place.exists() else None
+
+
+def _asked(desk: Desk, *, path: str, headline: str) -> Documented:
+    table = desk.table
+    with desk.engine.connection(desk.lake.path(path), view=table.name) as connection:
+        return documented(
+            connection,
+            view=table.name,
+            expectations=table.asked,
+            sample_values=table.sample_values,
+            personal=_declared_personal(table),
+            headline=headline,
+        )
 
 
 def answers(desk: Desk, expectations: Sequence[Expectation], *, path: str) -> tuple[Outcome, ...]:

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from orders_monitor.adapters.engine.engine import Engine
+from orders_monitor.adapters.expectations.docs import DataDocs
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.lake import Lake
 from orders_monitor.adapters.sources.database import Database
@@ -26,7 +27,7 @@ from orders_monitor.core.errors import (
 )
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.review import Case, Gate, gate
-from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source
+from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source, SourceDeclaration
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import traces
@@ -53,6 +54,11 @@ class Desk:
         return Lake(self.settings.lake_root)
 
     @cached_property
+    def docs(self) -> DataDocs:
+        """The pages of validation results."""
+        return DataDocs(self.settings.docs_root)
+
+    @cached_property
     def engine(self) -> Engine:
         """DuckDB."""
         return Engine()
@@ -60,7 +66,7 @@ class Desk:
     @cached_property
     def source(self) -> Source:
         """The upstream of the table."""
-        return open_source(self.table, self.settings)
+        return open_source(self.table.source, self.settings)
 
     def record(self, partition: str, kind: str, body: Value) -> None:
         """Append what a stage found to the journal."""
@@ -174,13 +180,12 @@ def said_plainly() -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=isinstance(error, PASSING)) from error
 
 
-def open_source(table: MonitoredTable, settings: Settings) -> Source:
-    """The adapter of the table's declared source."""
-    match table.source:
+def open_source(declaration: SourceDeclaration, settings: Settings) -> Source:
+    """The adapter of a declared source."""
+    match declaration:
         case SimulatorSource():
-            return Simulator(table.source, controls=table.controls)
+            return Simulator(declaration)
         case FilesSource():
-            return Files(table.source, root=PROJECT_ROOT, controls=table.controls)
+            return Files(declaration, root=PROJECT_ROOT)
         case DatabaseSource():
-            url = settings.source_urls.get(table.source.url_env)
-            return Database(table.source, url=url, controls=table.controls)
+            return Database(declaration, url=settings.source_urls.get(declaration.url_env))

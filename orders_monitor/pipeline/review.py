@@ -5,6 +5,7 @@ The checks show; they never allow. What allows is the gate, asked by the publica
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -18,7 +19,7 @@ from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Decision, Gate, Verdict
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
-from orders_monitor.pipeline.quality import ask
+from orders_monitor.pipeline.quality import ask, page_of
 from orders_monitor.pipeline.resources import Desk, Stores, open_desk, said_plainly
 
 POLICY_REVIEWER = "policy"
@@ -50,11 +51,11 @@ def candidate_checks(table: MonitoredTable) -> dg.AssetChecksDefinition:
         partition = context.partition_key if context.has_partition_key else ""
         with stores.at(context, table) as desk:
             outcomes = outcomes_now(desk, partition, ask_again=_wants_expectations(context))
-            gate = desk.gate(partition)
+            gate, page = desk.gate(partition), _page(desk, partition)
         context.instance.add_run_tags(context.run.run_id, {metadata.REVIEW_TAG: gate.status})
         severity = dg.AssetCheckSeverity.ERROR if _publishes(context, table) else dg.AssetCheckSeverity.WARN
         selected = {key.name for key in context.selected_asset_check_keys}
-        results = [*(_of_outcome(o, gate) for o in outcomes), _of_quality(gate, outcomes, severity)]
+        results = [*(_of_outcome(o, gate, page) for o in outcomes), _of_quality(gate, outcomes, severity, page)]
         for result in (*results, _of_gate(gate, severity, desk.settings.ui_url)):
             if result.check_name in selected:
                 yield result
@@ -79,6 +80,13 @@ def outcomes_now(desk: Desk, partition: str, *, ask_again: bool) -> tuple[Outcom
     desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
     answer_by_policy(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
     return outcomes
+
+
+def _page(desk: Desk, partition: str) -> Path | None:
+    """Where the outcomes of now can be read in full."""
+    plan = desk.read(partition, "plan", Plan)
+    digest = plan.landed_digest if plan.hold else desk.read(partition, "candidate", Candidate).digest
+    return page_of(desk, partition, digest=digest)
 
 
 def answer_by_policy(
@@ -223,18 +231,20 @@ def _shown_as(passed: bool, severity: dg.AssetCheckSeverity) -> dg.AssetCheckSev
     return AMBER if passed else severity
 
 
-def _of_outcome(outcome: Outcome, gate: Gate) -> dg.AssetCheckResult:
+def _of_outcome(outcome: Outcome, gate: Gate, page: Path | None) -> dg.AssetCheckResult:
     held = " (landed bytes; the plan holds them)" if gate.status == "held" else ""
     return dg.AssetCheckResult(
         check_name=outcome.check_name,
         passed=outcome.passed,
         severity=_shown_as(outcome.passed, dg.AssetCheckSeverity.ERROR if outcome.severity == "gate" else AMBER),
         description=outcome.sentence + held,
-        metadata=metadata.of_outcome(outcome),
+        metadata=metadata.of_outcome(outcome, page),
     )
 
 
-def _of_quality(gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+def _of_quality(
+    gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetCheckSeverity, page: Path | None
+) -> dg.AssetCheckResult:
     failures = [o for o in outcomes if o.severity == "gate" and not o.passed]
     passed = gate.status not in ("no_plan", "held", "unvalidated", "failed")
     sentence = f"{len(outcomes)} expectations asked about the exact bytes; those that gate hold"
@@ -243,7 +253,7 @@ def _of_quality(gate: Gate, outcomes: tuple[Outcome, ...], severity: dg.AssetChe
         passed=passed,
         severity=_shown_as(passed, severity),
         description=sentence if passed else gate.sentence,
-        metadata=metadata.of_quality_gate(outcomes, failures),
+        metadata=metadata.of_quality_gate(outcomes, failures, page),
     )
 
 
