@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 
 from orders_monitor.adapters.expectations.validate import Documented, check_declared, documented, validate
-from orders_monitor.core import drift
-from orders_monitor.core import quality as assembling
+from orders_monitor.core import drift, signals
 from orders_monitor.core.anomaly import tolerances
+from orders_monitor.core.controls import Verdict
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.expectation import Asked, Expectation, Outcome
@@ -18,7 +18,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
-from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline import controls, keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
 
 Days = Sequence[tuple[str, Profile]]
@@ -59,6 +59,7 @@ def judge(desk: Desk, partition: str) -> Quality:
         history=published_history(desk, partition),
         landed=published_history(desk, partition, as_landed=True),
         outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
+        totals=controls.compare(desk, landing),
     )
     desk.record(partition, "quality", quality)
     return quality
@@ -72,8 +73,9 @@ def judged(
     history: Days,
     landed: Days,
     outcomes: Sequence[Outcome],
+    totals: Sequence[Verdict],
 ) -> Quality:
-    """What follows from a profile, the published history and the outcomes."""
+    """What follows from a profile, the published history, the outcomes and the control totals."""
     changes = drift.compare(
         table.contract,
         landing.landed_schema,
@@ -86,15 +88,16 @@ def judged(
     baselines, anomalies = tolerances.judge(
         profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
     )
-    return assembling.assemble(
+    return signals.assemble(
         landing,
         contract=table.contract,
         expectations=table.asked,
         profile=profile,
         changes=changes,
         outcomes=outcomes,
-        baselines=baselines,
-        anomalies=anomalies,
+        baselines=(*baselines, *(baseline for baseline, _ in totals)),
+        anomalies=(*anomalies, *(differs for _, differs in totals if differs is not None)),
+        controls=table.controls,
     )
 
 

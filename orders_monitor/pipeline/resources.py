@@ -27,7 +27,7 @@ from orders_monitor.core.errors import (
 )
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.review import Case, Gate, gate
-from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source, SourceDeclaration
+from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import traces
@@ -66,7 +66,7 @@ class Desk:
     @cached_property
     def source(self) -> Source:
         """The upstream of the table."""
-        return open_source(self.table.source, self.settings)
+        return open_source(self.table, self.settings)
 
     def record(self, partition: str, kind: str, body: Value) -> None:
         """Append what a stage found to the journal."""
@@ -180,12 +180,13 @@ def said_plainly() -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=isinstance(error, PASSING)) from error
 
 
-def open_source(declaration: SourceDeclaration, settings: Settings) -> Source:
-    """The adapter of a declared source."""
-    match declaration:
+def open_source(table: MonitoredTable, settings: Settings) -> Source:
+    """The adapter of the table's declared source."""
+    match table.source:
         case SimulatorSource():
-            return Simulator(declaration)
+            return Simulator(table.source, controls=table.controls)
         case FilesSource():
-            return Files(declaration, root=PROJECT_ROOT)
+            return Files(table.source, root=PROJECT_ROOT, controls=table.controls)
         case DatabaseSource():
-            return Database(declaration, url=settings.source_urls.get(declaration.url_env))
+            url = settings.source_urls.get(table.source.url_env)
+            return Database(table.source, url=url, controls=table.controls)
