@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationErro
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
+from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.lake import RESERVED
 from orders_monitor.core.column_type import is_publishable
 from orders_monitor.core.errors import DeclarationInvalid
@@ -72,6 +73,10 @@ def read_table(body: dict[str, Any], *, path: Path) -> MonitoredTable:
         if not is_publishable(column.type):
             keys = ["contract", "columns", position, "type"]
             raise _mistake(path, keys, f"{column.type!r} is not a type that a published table has")
+    try:
+        closed_days(table.calendar, table.partitions.start, table.partitions.start)
+    except ValueError as error:
+        raise _mistake(path, ["calendar"], str(error)) from None
     if not is_valid_cron_schedule(table.cron):
         raise _mistake(path, ["cron"], f"{table.cron!r} is not a cron schedule of five fields")
     return table

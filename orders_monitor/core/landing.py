@@ -9,7 +9,8 @@ class Landing(Value):
     """A partition as found. `path` is relative to the lake's root; `digest` is the SHA-256 of the file's bytes.
 
     `problem` is one sentence where the source had nothing, or nothing readable; the file then holds the contract's
-    columns and no row, so that every later stage works on it and nothing is pretended. `totals` are the control totals
+    columns and no row, so that every later stage works on it and nothing is pretended. `unreadable` says that something
+    came that is no table, where else nothing came. `totals` are the control totals
     that the source gave with the rows.
     """
 
@@ -20,4 +21,5 @@ class Landing(Value):
     rows: int
     landed_schema: Schema
     problem: str | None = None
+    unreadable: bool = False
     totals: tuple[Total, ...] = ()

@@ -36,7 +36,7 @@ from orders_monitor.core.plan import (
 )
 from orders_monitor.core.policy import Policy
 from orders_monitor.core.predicate import Predicate, violated_by
-from orders_monitor.core.quality import Quality, drift_id
+from orders_monitor.core.quality import CLOSED, Quality, drift_id
 
 
 def build(
@@ -192,6 +192,9 @@ def _unavoidable_hold(landing: Landing, quality: Quality, actions: Sequence[Acti
 
 def nothing_landed(landing: Landing, quality: Quality) -> Hold | None:
     """The hold of a partition that the source lacks or garbled, or that has no row: certain before anybody is asked."""
+    closed = quality.signal(CLOSED)
+    if closed is not None:
+        return Hold(why=closed.sentence, evidence=(closed.id,))
     cited = tuple(i for i in ("landing", "anomaly:rows") if quality.signal(i) is not None)
     if landing.problem is not None:
         return Hold(why=landing.problem, evidence=cited)

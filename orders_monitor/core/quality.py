@@ -8,6 +8,8 @@ from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.value import Value
 
 DUPLICATES = "anomaly:duplicate_rows"
+CLOSED = "closed_day"
+OPENED = "rows_on_a_closed_day"
 CONTROL = "control:"
 NOT_NULL = "expect_column_values_to_not_be_null"
 COUNTS_REPETITION = frozenset(

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from orders_monitor.core import drift
+from orders_monitor.core import meaning
 from orders_monitor.core.claims import Differs, Holds, Tried, Unknown
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.prose import Number, flattened, texts_in
-from orders_monitor.core.quality import Anomaly, Quality, anomaly_id, drift_id, expectation_id
+from orders_monitor.core.quality import CLOSED, OPENED, Anomaly, Quality, anomaly_id, drift_id, expectation_id
 from orders_monitor.core.value import Value
 
 Found = Change | Outcome | Anomaly
@@ -26,6 +26,9 @@ def again(
     if evidence == "landing":
         same = found.problem == now.problem and now.rows == 0
         return Holds(numbers=(Number(name="rows", value=now.rows),)) if same else Differs(why="something landed")
+    if evidence in (CLOSED, OPENED):
+        same = found.signal(evidence) == now.signal(evidence)
+        return Holds(numbers=(Number(name="rows", value=now.rows),)) if same else Differs(why="other rows landed")
     was, new = _found(evidence, found), _found(evidence, now)
     if was is None or new is None:
         return Differs(why="asked again, it is not found any more")
@@ -47,7 +50,7 @@ def _found(evidence: str, quality: Quality) -> Found | None:
 
 
 def _said(found: Found) -> str:
-    return found.sentence if isinstance(found, Anomaly | Outcome) else drift.sentence(found)
+    return found.sentence if isinstance(found, Anomaly | Outcome) else meaning.sentence(found)
 
 
 def _numbers(

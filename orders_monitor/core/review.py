@@ -10,10 +10,13 @@ from pydantic import model_validator
 
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
+from orders_monitor.core.quality import CLOSED
 from orders_monitor.core.value import Value, digest_of
 
 Verdict = Literal["approve", "reject"]
-Status = Literal["no_plan", "held", "unvalidated", "failed", "awaiting", "stale", "rejected", "approved", "published"]
+Status = Literal[
+    "no_plan", "closed", "held", "unvalidated", "failed", "awaiting", "stale", "rejected", "approved", "published"
+]
 
 
 class Decision(Value):
@@ -99,7 +102,10 @@ class Case(Value):
 
 
 class Gate(Value):
-    """The answer. Only `approved` publishes; `published` means that these very bytes are the table's already."""
+    """The answer. Only `approved` publishes; `published` means that these very bytes are the table's already.
+
+    On a `closed` day nothing was expected and nothing came: there is nothing to do, and nothing is wrong.
+    """
 
     table: str
     partition: str
@@ -127,7 +133,7 @@ def _answer(case: Case) -> tuple[Status, str, Decision | None]:
         return "no_plan", "there is no plan yet", None
     hold = case.plan.hold
     if hold is not None:
-        return "held", f"held: {hold.why}", None
+        return ("closed", hold.why, None) if CLOSED in hold.evidence else ("held", f"held: {hold.why}", None)
     digest = case.digest
     if digest is None or case.candidate is None:
         return "no_plan", "the candidate of this plan is not made yet", None

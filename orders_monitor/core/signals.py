@@ -23,10 +23,12 @@ from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import (
+    CLOSED,
     CONTROL,
     COUNTS_REPETITION,
     DUPLICATES,
     NOT_NULL,
+    OPENED,
     Anomaly,
     Baseline,
     Quality,
@@ -49,14 +51,19 @@ def assemble(
     baselines: Sequence[Baseline],
     anomalies: Sequence[Anomaly],
     controls: Sequence[Control] = (),
+    closed: str | None = None,
 ) -> Quality:
-    """All of it in one value, with one signal for each thing that is not clean."""
+    """All of it in one value, with one signal for each thing that is not clean.
+
+    `closed` says why nothing is expected that day (`Saturday`). Where nothing came then, that alone is told: what no
+    rows make fail needs no explaining.
+    """
     failed = [outcome for outcome in outcomes if not outcome.passed]
     drifted = _drifted(changes)
     causes = _causes_of_failures(failed, expectations=expectations, drifted=drifted, anomalies=anomalies)
     causes |= _causes_of_controls(anomalies, controls=controls, drifted=drifted)
     signals = [
-        *_of_landing(landing),
+        *_of_landing(landing, closed),
         *(_of_change(change, contract) for change in changes),
         *(_of_failure(outcome, causes.get(outcome.check_name)) for outcome in failed),
         *(_of_anomaly(a, _cause_of_anomaly(a, anomalies, profile, failed=failed, causes=causes)) for a in anomalies),
@@ -69,13 +76,26 @@ def assemble(
         outcomes=tuple(outcomes),
         baselines=tuple(baselines),
         anomalies=tuple(anomalies),
-        signals=tuple(signals),
+        signals=(_nothing_expected(landing, closed),) if closed and is_empty(landing) else tuple(signals),
     )
 
 
-def _of_landing(landing: Landing) -> Iterator[Signal]:
+def is_empty(landing: Landing) -> bool:
+    """Whether nothing came, and nothing that could not be read."""
+    return landing.rows == 0 and not landing.unreadable
+
+
+def _nothing_expected(landing: Landing, closed: str) -> Signal:
+    sentence = f"{landing.partition} is a closed day ({closed}): nothing was expected, and nothing came"
+    return Signal(id=CLOSED, kind="landing", severity="info", sentence=sentence)
+
+
+def _of_landing(landing: Landing, closed: str | None) -> Iterator[Signal]:
     if landing.problem is not None:
         yield Signal(id="landing", kind="landing", severity="gate", sentence=landing.problem)
+    if closed is not None and landing.rows > 0:
+        sentence = f"{landing.rows:,} rows came on {landing.partition}, a closed day ({closed})"
+        yield Signal(id=OPENED, kind="landing", severity="warn", sentence=sentence)
 
 
 def _of_change(change: Change, contract: Contract) -> Signal:

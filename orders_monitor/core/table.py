@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from orders_monitor.core.breaker import Breaker
 from orders_monitor.core.budget import Cap, Limits
+from orders_monitor.core.calendar import Calendar
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.policy import Policy
@@ -105,6 +106,7 @@ class MonitoredTable(Value):
     source: SourceDeclaration
     partitions: Partitions
     cron: str = "0 2 * * *"
+    calendar: Calendar = Calendar()
     contract: Contract
     expectations: tuple[Expectation, ...] = ()
     controls: tuple[Control, ...] = ()

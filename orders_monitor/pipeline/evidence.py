@@ -27,7 +27,7 @@ from orders_monitor.core.quality import Quality, expectation_id
 from orders_monitor.core.record import PREFIX, ClaimDropped, EvidenceTried
 from orders_monitor.pipeline import casefile, controls
 from orders_monitor.pipeline.profile import personal_columns
-from orders_monitor.pipeline.quality import answers, judged, published_history
+from orders_monitor.pipeline.quality import answers, closed_on, judged, published_history
 from orders_monitor.pipeline.resources import Desk
 
 # Their answers hold every outcome, so every expectation is asked again where one of them is cited.
@@ -117,6 +117,7 @@ class _Retrial:
             landed=then,
             outcomes=outcomes,
             totals=controls.compare(desk, seen),
+            closed=closed_on(desk.table, self.landing.partition),
         )
 
     def _outcomes(self, *, every: bool = False) -> tuple[Outcome, ...]:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from orders_monitor.core.errors import SourceUnavailable, StoreUnavailable
 from orders_monitor.core.landing import Landing
-from orders_monitor.core.source import Fetched
+from orders_monitor.core.source import Fetched, Unreadable
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.breaker import guarded
@@ -52,6 +52,7 @@ def land(desk: Desk, partition: str) -> Landing:
         rows=rows,
         landed_schema=schema,
         problem=None if isinstance(answer, Fetched) else answer.why,
+        unreadable=isinstance(answer, Unreadable),
         totals=answer.totals if isinstance(answer, Fetched) else (),
     )
     desk.record(partition, "landed", landing)

@@ -1,11 +1,13 @@
 """quality: drift against the contract, expectations on the landed bytes, anomalies against history. Nothing blocks."""
 
 from collections.abc import Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import dagster as dg
 
+from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.expectations.validate import Documented, check_declared, documented, validate
 from orders_monitor.core import drift, signals
 from orders_monitor.core.anomaly import tolerances
@@ -60,6 +62,7 @@ def judge(desk: Desk, partition: str) -> Quality:
         landed=published_history(desk, partition, as_landed=True),
         outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
         totals=controls.compare(desk, landing),
+        closed=closed_on(table, partition),
     )
     desk.record(partition, "quality", quality)
     return quality
@@ -74,8 +77,9 @@ def judged(
     landed: Days,
     outcomes: Sequence[Outcome],
     totals: Sequence[Verdict],
+    closed: str | None,
 ) -> Quality:
-    """What follows from a profile, the published history, the outcomes and the control totals."""
+    """What follows from a profile, the published history, the outcomes, the control totals and the calendar."""
     changes = drift.compare(
         table.contract,
         landing.landed_schema,
@@ -98,7 +102,14 @@ def judged(
         baselines=(*baselines, *(baseline for baseline, _ in totals)),
         anomalies=(*anomalies, *(differs for _, differs in totals if differs is not None)),
         controls=table.controls,
+        closed=closed,
     )
+
+
+def closed_on(table: MonitoredTable, partition: str) -> str | None:
+    """Why nothing is expected on the partition's day; None on every other day."""
+    day = date.fromisoformat(partition)
+    return closed_days(table.calendar, day, day).get(day)
 
 
 def published_history(

@@ -233,11 +233,12 @@ def _shown_as(passed: bool, severity: dg.AssetCheckSeverity) -> dg.AssetCheckSev
 
 def _of_outcome(outcome: Outcome, gate: Gate, page: Path | None) -> dg.AssetCheckResult:
     held = " (landed bytes; the plan holds them)" if gate.status == "held" else ""
+    passed = outcome.passed or gate.status == "closed"
     return dg.AssetCheckResult(
         check_name=outcome.check_name,
-        passed=outcome.passed,
-        severity=_shown_as(outcome.passed, dg.AssetCheckSeverity.ERROR if outcome.severity == "gate" else AMBER),
-        description=outcome.sentence + held,
+        passed=passed,
+        severity=_shown_as(passed, dg.AssetCheckSeverity.ERROR if outcome.severity == "gate" else AMBER),
+        description=gate.sentence if gate.status == "closed" else outcome.sentence + held,
         metadata=metadata.of_outcome(outcome, page),
     )
 
@@ -248,6 +249,8 @@ def _of_quality(
     failures = [o for o in outcomes if o.severity == "gate" and not o.passed]
     passed = gate.status not in ("no_plan", "held", "unvalidated", "failed")
     sentence = f"{len(outcomes)} expectations asked about the exact bytes; those that gate hold"
+    if gate.status == "closed":
+        sentence = gate.sentence
     return dg.AssetCheckResult(
         check_name=keys.QUALITY_GATE,
         passed=passed,
@@ -258,7 +261,7 @@ def _of_quality(
 
 
 def _of_gate(gate: Gate, severity: dg.AssetCheckSeverity, ui_url: str) -> dg.AssetCheckResult:
-    passed = gate.status in ("approved", "published")
+    passed = gate.status in ("approved", "published", "closed")
     return dg.AssetCheckResult(
         check_name=keys.HUMAN_REVIEW,
         passed=passed,

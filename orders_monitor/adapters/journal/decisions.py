@@ -72,7 +72,7 @@ def last_id(connection: sa.Connection, table: str) -> int:
 
 def _why_not(answer: Gate, digest: str) -> str | None:
     """One sentence on why this digest cannot be decided now; None where it can."""
-    if answer.digest is None or answer.status in ("no_plan", "held", "unvalidated", "failed"):
+    if answer.digest is None or answer.status in ("no_plan", "closed", "held", "unvalidated", "failed"):
         return f"there is nothing to decide: {answer.sentence}"
     if not answer.digest.startswith(digest):
         return f"{digest[:12]} is not what waits; it is {answer.digest[:12]} now, look at it again"
