@@ -4,6 +4,7 @@
     <table>/partition_date=<partition>/<sha256>.parquet    candidates, in the folder of the published Delta table:
                                                            publishing one moves no byte
     quarantine/<table>/<partition>/<sha256>.parquet        rows that a plan set aside
+    memory/<table>/<partition>/<sha256>.parquet            what later partitions are compared with: hashes and shares
     _scratch/                                              work in progress; whatever is in it may be deleted
 
 A candidate that nobody published is a file that the Delta log does not know: do not VACUUM the table, or do it with a
@@ -23,11 +24,11 @@ from typing import Literal
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.value import Value
 
-Stage = Literal["landed", "candidate", "quarantine"]
+Stage = Literal["landed", "candidate", "quarantine", "memory"]
 
 _SCRATCH = "_scratch"
 # No table can be called this: its folder would lie among those of every table.
-RESERVED = ("landed", "quarantine")
+RESERVED = ("landed", "quarantine", "memory")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PARTITION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}")
 

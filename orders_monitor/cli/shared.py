@@ -7,7 +7,13 @@ from typing import IO, Any
 import click
 
 from orders_monitor.component import read_declaration
-from orders_monitor.core.errors import OrdersMonitorError, PublicationRefused, ReconciliationRefused, ReviewRefused
+from orders_monitor.core.errors import (
+    CalibrationRefused,
+    OrdersMonitorError,
+    PublicationRefused,
+    ReconciliationRefused,
+    ReviewRefused,
+)
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
 from orders_monitor.settings import PROJECT_ROOT
@@ -46,7 +52,7 @@ class Plain(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (ReviewRefused, PublicationRefused, ReconciliationRefused) as error:
+        except (ReviewRefused, PublicationRefused, ReconciliationRefused, CalibrationRefused) as error:
             raise Refused(f"refused: {error}") from error
         except OrdersMonitorError as error:
             raise Broken(str(error)) from error

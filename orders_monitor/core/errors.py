@@ -16,6 +16,7 @@
   x ReviewRefused          a decision names something else than what waits
   x PublicationRefused     the gate did not say yes
   x ReconciliationRefused  a reservation that is not settled by hand
+  x CalibrationRefused     there is too little history to learn from
 
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
@@ -145,6 +146,14 @@ class PublicationRefused(OrdersMonitorError):
     def __init__(self, *, table: str, partition: str, why: str) -> None:
         self.table, self.partition, self.why = table, partition, why
         super().__init__(f"{table} {partition}: not published: {why}")
+
+
+class CalibrationRefused(OrdersMonitorError):
+    """There is too little history to learn from, or to measure by."""
+
+    def __init__(self, *, table: str, why: str) -> None:
+        self.table, self.why = table, why
+        super().__init__(f"{table}: {why}")
 
 
 class ReconciliationRefused(OrdersMonitorError):

@@ -18,6 +18,18 @@ class Measures(Value):
     values: dict[str, float]
 
 
+class Memory(Value):
+    """The small file in which a published partition is remembered: its path in the lake and the SHA-256 of its bytes.
+
+    `rules` is the digest of the rules that it was made for, `published_digest` names what it remembers.
+    """
+
+    path: str
+    digest: str
+    rules: str
+    published_digest: str
+
+
 class Day(Value):
     """Everything that a detector may know of one partition (an ISO date); `measures` are there once rules are learned.
 
