@@ -107,23 +107,37 @@ def detect(
     anomaly knows since when it lasts. A repaired day's `duplicate_rows` may be what landed. Where there is a
     calibration this takes the place of `tolerances.judge`.
     """
-    earlier = sorted(
-        (each for each in history if each.partition < day.partition and each.partition not in closed),
-        key=lambda each: each.partition,
-    )
-    watch = vector.Watch()
-    for before in earlier[-DAYS_MAX:]:
-        watch.sees(before, watch.stands(before))
-    standings = watch.stands(day)
-    baselines = tuple(
-        sentences.baseline(metric, standing, rows=day.profile.rows) for metric, standing in standings.items()
-    )
-    threshold = calibration.thresholds.day
-    unusual = threshold is not None and vector.score(standings) > threshold
-    return Detection(
-        baselines=baselines,
-        anomalies=continued(_anomalies(standings), found or {}, partition=day.partition) if unusual else (),
-    )
+    earlier = [each for each in history if each.partition < day.partition]
+    return Detector(earlier, calibration, closed=closed).judge(day, found=found)
+
+
+class Detector:
+    """What `detect` knows after some published days: for several versions of the partition after them."""
+
+    def __init__(
+        self, history: Sequence[Day], calibration: Calibration, *, closed: frozenset[str] = frozenset()
+    ) -> None:
+        trading = (each for each in history if each.partition not in closed)
+        self._calibration, self._watch = calibration, vector.Watch()
+        for day in sorted(trading, key=lambda each: each.partition)[-DAYS_MAX:]:
+            self.sees(day)
+
+    def sees(self, day: Day) -> None:
+        """Learn from the next published day."""
+        self._watch.sees(day, self._watch.stands(day))
+
+    def judge(self, day: Day, *, found: Mapping[str, Sequence[Anomaly]] | None = None) -> Detection:
+        """What is unusual about a day after all that were seen."""
+        standings = self._watch.stands(day)
+        baselines = tuple(
+            sentences.baseline(metric, standing, rows=day.profile.rows) for metric, standing in standings.items()
+        )
+        threshold = self._calibration.thresholds.day
+        unusual = threshold is not None and vector.score(standings) > threshold
+        return Detection(
+            baselines=baselines,
+            anomalies=continued(_anomalies(standings), found or {}, partition=day.partition) if unusual else (),
+        )
 
 
 def _threshold(scores: Sequence[float], target: float) -> float:
