@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 3000
 BIN := .venv/bin
+CONTENDERS := orders_monitor_tests/benchmarks/contenders
 BENCHMARKS := $(sort $(basename $(notdir $(wildcard orders_monitor_tests/benchmarks/*.py))))
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
@@ -39,10 +40,17 @@ check: setup
 slow: setup  ## the same gates through more commands, databases and random cases
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -q -m slow
 
-bench: setup  ## ratios against a baseline in the same run; fails where a bar is missed (minutes)
+bench: setup .venv-bench/installed  ## ratios against a baseline in the same run; fails where a bar is missed (minutes)
 	@missed=; for each in $(BENCHMARKS); do echo "== $$each"; \
 		$(BIN)/python -m orders_monitor_tests.benchmarks.$$each || missed="$$missed $$each"; done; \
 		test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
+
+.venv-bench/installed: $(CONTENDERS)/requirements.lock
+	@echo "installing what is compared with into .venv-bench (once; a minute)"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-input --compile --no-deps --require-hashes \
+		-r $(CONTENDERS)/requirements.lock
+	@touch .venv-bench/installed
 
 real: setup  ## every partition of a real data set: make real DATA=folder
 	@DATA="$(DATA)" $(BIN)/python -m pytest -q -m real
@@ -53,6 +61,8 @@ chaos: setup  ## the running location: backfills, forgeries, a power cut (minute
 lock:  ## resolve pyproject.toml again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-header --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
+		--no-header $(CONTENDERS)/requirements.in -o $(CONTENDERS)/requirements.lock
 
 clean:  ## forget all state (not the environment)
 	rm -rf .orders_monitor .tmp_dagster_home_*
