@@ -7,7 +7,19 @@ from pydantic import Field, model_validator
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.value import Value
 
-ChangeKind = Literal["added", "removed", "renamed", "widened", "narrowed", "type_changed", "reordered", "unit_changed"]
+ChangeKind = Literal[
+    "added",
+    "removed",
+    "renamed",
+    "widened",
+    "narrowed",
+    "type_changed",
+    "nullability_changed",
+    "reordered",
+    "value_set_grown",
+    "unit_changed",
+    "format_changed",
+]
 
 
 class Column(Value):

@@ -169,7 +169,7 @@ def _asks(change: Change, action: RenameColumn | CastColumn | ScaleColumn | Acce
             promised = contract.column(action.column)
             return action.column == change.column and promised is not None and action.type == promised.type
         case ScaleColumn(), UnitChanged():
-            return (action.column, action.divide_by) == (change.column, change.factor)
+            return (action.column, action.divide_by) == (change.column, change.divide_by)
         case AcceptChange(), ColumnAdded():
             return action.column == change.column
     return False

@@ -6,7 +6,7 @@ from what landed, and where more rows would be set aside than people can be aske
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from orders_monitor.core import drift, evidence
+from orders_monitor.core import evidence, meaning
 from orders_monitor.core.claims import CHANGED_FILE, FINISHED
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import (
@@ -15,10 +15,13 @@ from orders_monitor.core.drift import (
     ColumnRemoved,
     ColumnRenamed,
     ColumnsReordered,
+    FormatChanged,
+    NullabilityChanged,
     TypeChanged,
     TypeNarrowed,
     TypeWidened,
     UnitChanged,
+    ValueSetGrown,
 )
 from orders_monitor.core.evidence import Accepted
 from orders_monitor.core.expectation import Expectation
@@ -182,7 +185,14 @@ def _repair(change: Change) -> Iterator[Action]:
             yield RenameColumn(column=change.now, to=change.column, evidence=cited)
         case TypeWidened() | TypeNarrowed() | TypeChanged():
             yield CastColumn(column=change.column, type=change.was, evidence=cited)
-        case ColumnRemoved() | ColumnsReordered() | UnitChanged():
+        case (
+            ColumnRemoved()
+            | ColumnsReordered()
+            | NullabilityChanged()
+            | ValueSetGrown()
+            | UnitChanged()
+            | FormatChanged()
+        ):
             return
 
 
@@ -206,14 +216,21 @@ def _impossible(quality: Quality, actions: Sequence[Action]) -> Hold | None:
     broken = [change for change in quality.changes if not _is_possible(change, actions)]
     if not broken:
         return None
-    why = "; ".join(drift.sentence(change) for change in broken)
+    why = "; ".join(meaning.sentence(change) for change in broken)
     return Hold(why=f"{why}; nothing accepted repairs that", evidence=tuple(drift_id(change) for change in broken))
 
 
 def _is_possible(change: Change, actions: Sequence[Action]) -> bool:
     match change:
-        case ColumnAdded() | ColumnsReordered() | UnitChanged():
-            return True  # a wrong unit makes wrong numbers, which are for a person; the columns are there
+        case (
+            ColumnAdded()
+            | ColumnsReordered()
+            | NullabilityChanged()
+            | ValueSetGrown()
+            | UnitChanged()
+            | FormatChanged()
+        ):
+            return True  # wrong units, values and formats are for a person; the columns are there
         case ColumnRemoved():
             return False
         case ColumnRenamed() | TypeWidened() | TypeNarrowed() | TypeChanged():

@@ -10,7 +10,8 @@ class ColumnProfile(Value):
     for text columns, whose values are rows' contents. `quantiles` (5, 25, 50, 75, 95 %) are approximate and for numbers
     only. `lengths` is (minimum, mean, maximum) length of text. `top` (value, rows) is given only for columns with few
     distinct values that are not personal. `sketch` holds the smallest 64-bit hashes of the distinct values, from
-    which two columns' overlap is estimated without showing a value.
+    which two columns' overlap is estimated without showing a value. `patterns` (shape, rows) are the most frequent
+    shapes of texts, each character as its class: `a`, `A`, `9`, or itself where it is a separator.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ColumnProfile(Value):
     lengths: tuple[float, float, float] | None = None
     top: tuple[tuple[str, int], ...] = ()
     sketch: tuple[int, ...] = ()
+    patterns: tuple[tuple[str, int], ...] = ()
 
 
 class Profile(Value):

@@ -8,7 +8,9 @@ Some signals are only consequences of another one, and say so in `explained_by`;
 * an unusual row count that is ordinary without the repeated rows: `anomaly:duplicate_rows`;
 * a control total that differs: the drift of its column, or `anomaly:duplicate_rows` where equal rows count once in it;
 * an unusual row count where more or fewer rows landed than the source handed over: `anomaly:control:rows`;
-* an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause.
+* an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause;
+* missing values or new ones against the contract, where the expectation that asks for them failed too: that
+  expectation, which knows the rows. Where it passed it was declared with a tolerance, and the change is information.
 
 Nothing is believed by that: the expectations are asked again about the exact bytes before anything is published.
 """
@@ -16,12 +18,13 @@ Nothing is believed by that: the expectations are asked again about the exact by
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from orders_monitor.core import drift
+from orders_monitor.core import drift, meaning
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.drift import Change
+from orders_monitor.core.drift import Change, NullabilityChanged, ValueSetGrown
 from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
+from orders_monitor.core.promises import IN_SET
 from orders_monitor.core.quality import (
     CLOSED,
     CONTROL,
@@ -38,6 +41,9 @@ from orders_monitor.core.quality import (
     expectation_id,
 )
 from orders_monitor.core.totals import Control
+
+# Changes that take nothing from an expectation: others are to blame for its failure.
+_NO_CAUSES = ("added", "reordered", "nullability_changed", "value_set_grown")
 
 
 def assemble(
@@ -64,7 +70,7 @@ def assemble(
     causes |= _causes_of_controls(anomalies, controls=controls, drifted=drifted)
     signals = [
         *_of_landing(landing, closed),
-        *(_of_change(change, contract) for change in changes),
+        *(_of_change(change, contract, outcomes, causes) for change in changes),
         *(_of_failure(outcome, causes.get(outcome.check_name)) for outcome in failed),
         *(_of_anomaly(a, _cause_of_anomaly(a, anomalies, profile, failed=failed, causes=causes)) for a in anomalies),
     ]
@@ -98,9 +104,33 @@ def _of_landing(landing: Landing, closed: str | None) -> Iterator[Signal]:
         yield Signal(id=OPENED, kind="landing", severity="warn", sentence=sentence)
 
 
-def _of_change(change: Change, contract: Contract) -> Signal:
-    severity: Literal["info", "gate"] = "info" if change.kind in contract.tolerate else "gate"
-    return Signal(id=drift_id(change), kind="drift", severity=severity, sentence=drift.sentence(change))
+def _of_change(change: Change, contract: Contract, outcomes: Sequence[Outcome], causes: Mapping[str, str]) -> Signal:
+    asked = _asked_of(change, outcomes)
+    severity: Literal["info", "warn", "gate"] = "gate" if asked is None else asked.severity
+    if drift.is_tolerated(change, contract) or (asked is not None and asked.passed):
+        severity = "info"
+    explained_by = None
+    if asked is not None and not asked.passed:
+        explained_by = causes.get(asked.check_name, expectation_id(asked.check_name))
+    return Signal(
+        id=drift_id(change),
+        kind="drift",
+        severity=severity,
+        sentence=meaning.sentence(change),
+        explained_by=explained_by,
+    )
+
+
+def _asked_of(change: Change, outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The expectation that asks for the rows of a change: missing values, or values that are not allowed."""
+    match change:
+        case NullabilityChanged(nullable=True):
+            type_ = NOT_NULL
+        case ValueSetGrown(promised=True):
+            type_ = IN_SET
+        case _:
+            return None
+    return next((o for o in outcomes if (o.type, o.column) == (type_, change.column) and o.raised is None), None)
 
 
 def _of_failure(outcome: Outcome, explained_by: str | None) -> Signal:
@@ -128,7 +158,7 @@ def _of_anomaly(anomaly: Anomaly, explained_by: str | None) -> Signal:
 def _drifted(changes: Sequence[Change]) -> Mapping[str, str]:
     """The evidence id of the drift of each promised column."""
     # Reversed, so that of two changes of one column the first (the rename) is the cause.
-    return {drift.subject(c): drift_id(c) for c in reversed(changes) if c.kind not in ("added", "reordered")}
+    return {drift.subject(c): drift_id(c) for c in reversed(changes) if c.kind not in _NO_CAUSES}
 
 
 def _causes_of_controls(

@@ -8,7 +8,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # t
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from orders_monitor.core import drift
+from orders_monitor.core import meaning
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
@@ -124,7 +124,7 @@ def of_quality(quality: Quality) -> Metadata:
     return {
         SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
-        CHANGES: tables.records([{"change": c.kind, "sentence": drift.sentence(c)} for c in quality.changes]),
+        CHANGES: _change_table(quality.changes),
         EXPECTATIONS: _outcome_table(quality.outcomes),
         BASELINES: tables.records(
             [
@@ -271,7 +271,7 @@ def of_gate(gate: Gate, ui_url: str) -> Metadata:
 def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
     """The drift sensor's observation: the changes, and the schema that was seen."""
     return {
-        CHANGES: tables.records([{"change": c.kind, "sentence": drift.sentence(c)} for c in changes]),
+        CHANGES: _change_table(changes),
         FINGERPRINT: dg.MetadataValue.text(seen.fingerprint),
         COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.observed_schema(seen)),
     }
@@ -279,7 +279,7 @@ def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
 
 def sentence_of_changes(changes: Sequence[Change]) -> str:
     """One line for all changes."""
-    return "; ".join(drift.sentence(c) for c in changes) or "the upstream's schema is the contract's"
+    return "; ".join(meaning.sentence(c) for c in changes) or "the upstream's schema is the contract's"
 
 
 def sentence_of(gate: Gate) -> str:
@@ -299,6 +299,20 @@ def target_of(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) 
         return None
     newest = records[0]
     return Target(storage_id=newest.storage_id, run_id=newest.event_log_entry.run_id, timestamp=newest.timestamp)
+
+
+def _change_table(changes: Sequence[Change]) -> dg.MetadataValue:
+    return tables.records(
+        [
+            {
+                "change": c.kind,
+                "sentence": meaning.sentence(c),
+                "compatibility": meaning.compatibility(c),
+                "published table": meaning.effect(c),
+            }
+            for c in changes
+        ]
+    )
 
 
 def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:

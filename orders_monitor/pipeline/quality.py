@@ -85,6 +85,7 @@ def judged(
         landing.landed_schema,
         profile=profile,
         reference=history[-1][1] if history else None,
+        history=[known for _, known in history],
     )
     if landing.rows == 0:
         # Without a value a file of text says nothing about types: an empty night must not look like drift.

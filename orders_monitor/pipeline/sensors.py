@@ -115,14 +115,14 @@ def schema_drift_sensor(
     return sensor
 
 
-def against_contract(contract: Contract, seen: Schema) -> tuple[Change, ...]:
+def against_contract(contract: Contract, seen: Schema, *, since: Schema | None = None) -> tuple[Change, ...]:
     """The changes that metadata alone can show; a rename's content is looked at when the partition lands."""
-    return drift.compare(contract, seen, profile=UNKNOWN_PROFILE, reference=None)
+    return drift.compare(contract, seen, profile=UNKNOWN_PROFILE, reference=None, since=since)
 
 
 def _changed(table: MonitoredTable, known: DriftCursor, seen: Schema, partition: str) -> dg.SensorResult:
     number = known.changes_seen + 1
-    changes = against_contract(table.contract, seen)
+    changes = against_contract(table.contract, seen, since=known.last_schema)
     about = metadata.of_changes(changes, seen)
     run_key = f"schema_drift:{number}:{seen.fingerprint[:16]}"
     return dg.SensorResult(
@@ -249,4 +249,4 @@ def _newest_partition(table: MonitoredTable, now: datetime) -> str | None:
 
 
 def _breaking(contract: Contract, changes: tuple[Change, ...]) -> bool:
-    return any(change.kind not in contract.tolerate for change in changes)
+    return any(not drift.is_tolerated(change, contract) for change in changes)

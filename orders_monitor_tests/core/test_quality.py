@@ -1,6 +1,6 @@
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.quality import Signal
-from orders_monitor_tests.core.days import CONTRACT, TYPES, day, history, judged
+from orders_monitor_tests.core.days import CONTRACT, STATUSES, TYPES, day, history, judged
 
 
 def signals(quality):
@@ -65,6 +65,35 @@ def test_missing_values_are_no_consequence_of_a_type():
         ("expectation:email_not_be_null", "warn", None),
         ("anomaly:null_share:email", "warn", "expectation:email_not_be_null"),
     ] == signals(judged(rows, TYPES | {"email": "BLOB"}))
+
+
+def test_missing_values_against_the_contract_are_their_expectations_consequence():
+    """The expectation knows the rows; where it passed with its tolerance, the change is information."""
+    columns = tuple(c.model_copy(update={"nullable": c.name != "email"}) for c in CONTRACT.columns)
+    strict = CONTRACT.model_copy(update={"columns": columns})
+    many, few = (
+        [row | ({"email": None} if number < count else {}) for number, row in enumerate(day())] for count in (80, 3)
+    )
+
+    assert [
+        ("drift:nullability_changed:email", "warn", "expectation:email_not_be_null"),
+        ("expectation:email_not_be_null", "warn", None),
+        ("anomaly:null_share:email", "warn", "expectation:email_not_be_null"),
+    ] == signals(judged(many, contract=strict))
+    assert [("drift:nullability_changed:email", "info", None)] == signals(judged(few, contract=strict))
+
+
+def test_new_values_against_the_contract_are_their_expectations_consequence():
+    """What sets the rows aside explains the change too, and the change takes nothing from other expectations."""
+    allowing = tuple(
+        c.model_copy(update={"allowed": STATUSES if c.name == "status" else None}) for c in CONTRACT.columns
+    )
+    rows = [row | ({"status": "on_hold"} if number < 24 else {}) for number, row in enumerate(day())]
+
+    assert [
+        ("drift:value_set_grown:status", "gate", "expectation:status_be_in_set"),
+        ("expectation:status_be_in_set", "gate", None),
+    ] == signals(judged(rows, contract=CONTRACT.model_copy(update={"columns": allowing})))
 
 
 def test_a_repeated_batch_explains_the_key_and_the_count():

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import duckdb
 
 from orders_monitor.adapters.engine.casting import Computed, as_landed, cast, divided
-from orders_monitor.adapters.engine.types import canonical, widens
+from orders_monitor.adapters.engine.types import canonical
+from orders_monitor.core.column_type import relation
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PlanInapplicable
 from orders_monitor.core.plan import CastColumn, Plan, RenameColumn, ScaleColumn
@@ -86,6 +87,6 @@ def _computed(
         return divided(f"c{position}", was=was, now=now, by=orders.factors[column])
     if was == now:
         return as_landed(f"c{position}", type_name=now)
-    if asked is None and not widens(was, now):
+    if asked is None and relation(was=was, now=now) != "widened":
         raise PlanInapplicable(why=f"{column!r} came as {was}, the contract says {promised}, and no action casts it")
     return cast(f"c{position}", was=was, now=now)

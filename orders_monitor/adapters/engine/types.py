@@ -1,4 +1,4 @@
-"""DuckDB's type names: which are accepted, what family a type is of, and which cast loses nothing by its nature."""
+"""DuckDB's type names: which are accepted, and what family a type is of."""
 
 import re
 from typing import Literal
@@ -47,17 +47,6 @@ def family(type_name: str) -> Family:
     if type_name == "VARCHAR":
         return "text"
     return "temporal" if type_name.startswith(("DATE", "TIME")) else "other"
-
-
-def widens(was: str, now: str) -> bool:
-    """Whether every value of `was` is a value of `now`, so that no action needs to ask for the cast."""
-    if was in _BITS and now in _BITS:
-        signs_fit = was.startswith("U") or not now.startswith("U")
-        return signs_fit and _BITS[was] <= _BITS[now]
-    if family(was) == family(now) == "decimal":
-        (was_digits, was_scale), (now_digits, now_scale) = decimal_size(was), decimal_size(now)
-        return was_scale <= now_scale and was_digits - was_scale <= now_digits - now_scale
-    return (was, now) == ("DATE", "TIMESTAMP")
 
 
 def decimal_size(type_name: str) -> tuple[int, int]:

@@ -138,6 +138,7 @@ def _landing(case: _Case) -> None:
 
 
 def _change(case: _Case, item: Json) -> None:
+    """What repairs a change. New values and missing ones are their expectation's; other formats are a person's."""
     change, column = item["change"], item["change"].get("column")
     evidence = case.with_consequences(item["evidence"])
     match change["kind"]:
@@ -147,7 +148,7 @@ def _change(case: _Case, item: Json) -> None:
         case "type_changed" | "narrowed" | "widened":
             action = {"kind": "cast_column", "column": column, "type": item["contract_type"]}
             case.repair(f"`{column}` came as `{change['now']}` instead of `{item['contract_type']}`", action, evidence)
-        case "unit_changed":
+        case "unit_changed" if change["factor"] and not change["smaller"]:
             action = {"kind": "scale_column", "column": column, "divide_by": change["factor"]}
             case.repair(f"`{column}` is {_number(item['evidence'], 'factor')} times what it was", action, evidence)
         case "added":
