@@ -1,0 +1,133 @@
+"""watching: what calibrated detectors are given of a partition and of the published ones before it, and what they say.
+
+Where a table has no calibration none of this is asked, and the declared tolerances judge alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from orders_monitor.adapters.engine.engine import Engine
+from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, detect
+from orders_monitor.core.candidate import Validation
+from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Day, Measures, Memory
+from orders_monitor.core.profile import Profile
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.rules import Rules
+from orders_monitor.core.value import Value
+from orders_monitor.pipeline.resources import Desk
+
+Body = TypeVar("Body", bound=Value)
+MEMORIES_MAX = 56
+
+
+@dataclass(frozen=True)
+class Past:
+    """The published days before a partition, oldest first, and the files of what is remembered of the last of them."""
+
+    days: tuple[Day, ...]
+    memories: tuple[Path, ...]
+
+
+def watch(
+    desk: Desk,
+    landing: Landing,
+    profile: Profile,
+    outcomes: Sequence[Outcome],
+    calibration: Calibration,
+    *,
+    known_at: int | None = None,
+) -> tuple[Detection, Measures]:
+    """What the calibrated detectors say of the landed bytes, and what they measured.
+
+    `known_at` is the id of an event: what was recorded after it is left out.
+    """
+    journal = desk.journal if known_at is None else desk.journal.as_of(known_at)
+    past = past_of(desk, landing.partition, calibration.rules, journal=journal)
+    path, digest = desk.lake.path(landing.path), landing.digest
+    measures = measured(desk.engine, path, calibration.rules, past, partition=landing.partition, digest=digest)
+    day = Day(partition=landing.partition, profile=profile, measures=measures, pass_shares=shares_of(outcomes))
+    before = journal.history(desk.table.name, "quality", before=landing.partition, days_max=1, published_only=False)
+    found = {event.partition: Quality.model_validate(event.body).anomalies for event in before}
+    return detect(day, past.days, calibration, found=found), measures
+
+
+def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal) -> Past:
+    """The published days before a partition as these rules saw them.
+
+    Rows that repeat are counted as they landed: a day from which they were dropped says nothing about how usual
+    they are.
+    """
+    profiles = _newest(journal, desk, partition, "published_profile", Profile)
+    landed = _newest(journal, desk, partition, "profile", Profile, published_only=True)
+    measures = _newest(journal, desk, partition, "published_measures", Measures)
+    validations = _newest(journal, desk, partition, "validation", Validation)
+    memories = _newest(journal, desk, partition, "memory", Memory)
+    days = []
+    for day, profile in profiles.items():
+        seen, as_landed, asked = measures.get(day), landed.get(day), validations.get(day)
+        repeated = profile.duplicate_rows if as_landed is None else as_landed.duplicate_rows
+        days.append(
+            Day(
+                partition=day,
+                profile=profile.model_copy(update={"duplicate_rows": repeated}),
+                measures=seen if seen is not None and seen.rules == rules.digest else None,
+                pass_shares={} if asked is None else shares_of(asked.outcomes),
+            )
+        )
+    kept = [memory for day, memory in memories.items() if day in profiles and memory.rules == rules.digest]
+    return Past(days=tuple(days), memories=tuple(desk.lake.path(memory.path) for memory in kept[-MEMORIES_MAX:]))
+
+
+def measured(engine: Engine, path: Path, rules: Rules, past: Past, *, partition: str, digest: str) -> Measures:
+    """What the rules say of a file, compared with what is remembered of the days before."""
+    values = engine.measure(path, rules, past.memories[-MEMORIES_MAX:], partition=partition)
+    return Measures(digest=digest, rules=rules.digest, values=values)
+
+
+def remembered(desk: Desk, path: Path, rules: Rules, *, partition: str, digest: str) -> Memory:
+    """Keep what later partitions are compared with of a published file, as a small file of its own."""
+    with desk.lake.scratch() as scratch:
+        file = scratch / "memory.parquet"
+        desk.engine.remember(path, rules, into=file)
+        kept = desk.lake.keep(file, table=desk.table.name, partition=partition, stage="memory")
+    return Memory(path=kept.path, digest=kept.digest, rules=rules.digest, published_digest=digest)
+
+
+def learn_from(desk: Desk, partition: str, path: Path, *, digest: str) -> None:
+    """Record what a published partition adds to the table's history, where the table is calibrated.
+
+    The landed bytes' own measures are taken where these are what was published.
+    """
+    calibration = desk.journal.calibration(desk.table.name)
+    if calibration is None:
+        return
+    rules = calibration.rules
+    known = desk.find(partition, "measures", Measures)
+    if known is None or known.digest != digest or known.rules != rules.digest:
+        past = past_of(desk, partition, rules, journal=desk.journal)
+        known = measured(desk.engine, path, rules, past, partition=partition, digest=digest)
+    memory = remembered(desk, path, rules, partition=partition, digest=digest)
+    desk.journal.record_all(
+        table=desk.table.name,
+        partition=partition,
+        run_id=desk.run_id,
+        bodies=[("published_measures", known), ("memory", memory)],
+    )
+
+
+def shares_of(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The share of rows, 0 to 1, that met each expectation that could be asked of rows."""
+    asked = (outcome for outcome in outcomes if outcome.raised is None and outcome.rows > 0)
+    return {outcome.check_name: 1 - outcome.unexpected / outcome.rows for outcome in asked}
+
+
+def _newest(
+    journal: Journal, desk: Desk, partition: str, kind: str, form: type[Body], *, published_only: bool = False
+) -> dict[str, Body]:
+    events = journal.history(desk.table.name, kind, before=partition, days_max=DAYS_MAX, published_only=published_only)
+    return {event.partition: form.model_validate(event.body) for event in events}
