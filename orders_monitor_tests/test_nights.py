@@ -2,8 +2,9 @@
 
 A folder of `nights/` holds `landing.csv` (that night's file of the small shop), `expected.json` (what comes of it and
 why the story is told) and, where readers have something already, `before.csv`: the day before, run and published first.
-What is out of the ordinary is in `given`: the `model` as the settings name it, a declared `budget`, other `guardrails`
-of the release, a landed file that somebody changes after it was examined (`landed_file_changes`).
+What is out of the ordinary is in `given`: the `model` as the settings name it, other attributes that the table
+`declares`, other `guardrails` of the release, the control `totals` that come with the landing, a landed file that
+somebody changes after it was examined (`landed_file_changes`).
 """
 
 import json
@@ -31,6 +32,7 @@ STORIES = sorted(folder.name for folder in NIGHTS.iterdir() if folder.is_dir())
 FILES = {"landing.csv", "before.csv", "expected.json"}
 # Each tells in another dress what another story tells.
 SLOW = {
+    "closed_day",
     "injected_note",
     "renamed_column_with_no_history",
     "reordered_columns",
@@ -50,9 +52,19 @@ def opened(tmp_path, monkeypatch):
             monkeypatch.setenv("ORDERS_MONITOR_MODEL", given.get("model", "stand-in"))
             monkeypatch.setenv("ORDERS_MONITOR_PROMPTS", str(released(tmp_path, given.get("guardrails", {}))))
             monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-            return open_shop(tmp_path, instance, **({"budget": given["budget"]} if "budget" in given else {}))
+            source = {"source": with_totals(tmp_path, given["totals"])} if "totals" in given else {}
+            return open_shop(tmp_path, instance, **source, **given.get("declares", {}))
 
         yield shop
+
+
+def with_totals(home: Path, totals: dict[str, object]) -> dict[str, object]:
+    """The small shop's source, which writes a control file beside its rows."""
+    upstream = home / "upstream"
+    upstream.mkdir()
+    (upstream / f"{DAY}.json").write_text(json.dumps(totals), encoding="utf-8")
+    files = {"path": f"{upstream}/{{partition}}.csv", "totals": f"{upstream}/{{partition}}.json"}
+    return {"kind": "files", "format": "csv", **files}
 
 
 def released(folder: Path, guardrails: dict[str, object]) -> Path:

@@ -16,6 +16,7 @@ from orders_monitor.adapters.sources.sql_types import duckdb_type
 from orders_monitor.core.errors import SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import DatabaseSource, Fetched, Missing, Unreadable
+from orders_monitor.core.totals import Control, Total
 
 DAY = "2026-03-01"
 HOSTILE = '"; drop table orders --'
@@ -417,3 +418,57 @@ def test_types_have_names_in_duckdb():
     }
 
     assert list(cases) == [duckdb_type(kind, dialect="mysql") for kind in cases.values()], json.dumps(list(cases))
+
+
+CONTROLS = (
+    Control(measure="rows", by="country"),
+    Control(measure="sum", column="amount"),
+    Control(measure="distinct", column="id"),
+    Control(measure="sum", column="not_there"),
+)
+
+
+def test_the_database_adds_up_what_it_hands_over(database, tmp_path):
+    """Its own aggregates of the day's rows come with them, by the contract's names; what it lacks has no total."""
+    url, engine = database
+    run(
+        engine,
+        "create table orders (nr integer, day date, land varchar(2), amount numeric(12,2))",
+        "insert into orders values (1, '2026-03-01', 'DE', 0.10), (2, '2026-03-01', 'DE', 0.20),"
+        " (2, '2026-03-01', null, 0.30), (3, '2026-03-02', 'DE', 100)",
+    )
+    declaration = DatabaseSource(
+        kind="database",
+        url_env="SHOP_URL",
+        relation="orders",
+        partition_column="day",
+        columns={"nr": "id", "land": "country"},
+    )
+    fetched = Database(declaration, url=url, controls=CONTROLS).fetch(DAY, tmp_path / "landed.parquet")
+
+    assert (
+        Fetched(
+            rows=3,
+            totals=(
+                Total(control="rows_by_country", groups={"DE": "2", "NULL": "1"}),
+                Total(control="sum_amount", groups={"": "0.60"}),
+                Total(control="distinct_id", groups={"": "2"}),
+            ),
+        )
+        == fetched
+    )
+
+
+def test_a_control_of_too_many_groups_has_no_total(sqlite, tmp_path):
+    """A total for each customer would be the table again."""
+    url, engine = sqlite
+    run(engine, "create table orders (id integer, day text)")
+    with engine.begin() as connection:
+        many = [{"id": number} for number in range(1_001)]
+        connection.execute(sa.text("insert into orders values (:id, '2026-03-01')"), many)
+    declaration = DatabaseSource(kind="database", url_env="SHOP_URL", relation="orders", partition_column="day")
+    controls = (Control(measure="rows", by="id"), Control(measure="rows"))
+
+    assert Fetched(rows=1_001, totals=(Total(control="rows", groups={"": "1001"}),)) == Database(
+        declaration, url=url, controls=controls
+    ).fetch(DAY, tmp_path / "landed.parquet")

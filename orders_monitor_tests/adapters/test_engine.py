@@ -27,6 +27,7 @@ from orders_monitor.core.plan import (
 )
 from orders_monitor.core.predicate import IsNull, LongerThan, NotIn, NotMatching, OutOfRange
 from orders_monitor.core.schema import ColumnSchema, Schema
+from orders_monitor.core.totals import Control, Total
 
 ENGINE = Engine()
 HOSTILE = "\"; drop table x --'"
@@ -810,3 +811,51 @@ def test_a_date_is_a_date_in_every_time_zone(tmp_path):
 
     with ENGINE.connection(tmp_path / "candidate.parquet", view="v") as connection:
         assert [(date(2024, 3, 4),)] == connection.execute("SELECT moment::DATE FROM v").fetchall()
+
+
+TOTALS = (
+    Control(measure="rows"),
+    Control(measure="sum", column="amount", by="status"),
+    Control(measure="distinct", column="order_id"),
+    Control(measure="sum", column="status"),
+    Control(measure="sum", column="not_there"),
+)
+
+
+@pytest.mark.parametrize(
+    ("once", "rows_", "lost"),
+    [(False, "6", "-2.00"), (True, "4", "-1.00")],
+)
+def test_totals_count_every_row_or_equal_rows_once(tmp_path, once, rows_, lost):
+    """What no sum can be made of has no total; a group of no value is called NULL."""
+    groups = {"paid": "21.00" if not once else "10.50", "lost?": lost, "NULL": "99.99"}
+
+    assert (
+        Total(control="rows", groups={"": rows_}),
+        Total(control="sum_amount_by_status", groups=groups),
+        Total(control="distinct_order_id", groups={"": "4"}),
+        Total(control="sum_status", groups=None),
+        Total(control="sum_not_there", groups=None),
+    ) == ENGINE.totals(land(tmp_path, LANDED), TOTALS, once=once)
+
+
+def test_totals_that_no_number_can_hold_are_none(tmp_path):
+    """Infinity is no total, and neither is a sum of more than 38 digits."""
+    landed = land(
+        tmp_path, "SELECT 'Infinity'::DOUBLE AS a, (10::DECIMAL(38,0) ** 37)::DECIMAL(38,0) AS b FROM range(99)"
+    )
+    controls = (Control(measure="sum", column="a"), Control(measure="sum", column="b"))
+
+    assert (Total(control="sum_a", groups=None), Total(control="sum_b", groups=None)) == ENGINE.totals(landed, controls)
+
+
+def test_no_row_has_totals_of_nothing(tmp_path):
+    """An empty delivery of an empty day is no difference."""
+    landed = land(tmp_path, f"SELECT * FROM ({LANDED}) WHERE false")
+    controls = (Control(measure="rows"), Control(measure="sum", column="amount"), Control(measure="rows", by="status"))
+
+    assert (
+        Total(control="rows", groups={"": "0"}),
+        Total(control="sum_amount", groups={"": "0.00"}),
+        Total(control="rows_by_status", groups={}),
+    ) == ENGINE.totals(landed, controls)

@@ -13,6 +13,7 @@ from orders_monitor.adapters.sources.files import Files
 from orders_monitor.core.errors import DeclarationInvalid, SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import Fetched, FilesSource, Missing, Unreadable
+from orders_monitor.core.totals import Control, Total
 
 DAY = "2026-03-01"
 HOSTILE = '"; drop table x --'
@@ -397,3 +398,63 @@ def test_a_number_out_of_range_stays_a_text(folder, into, number):
 
     assert Fetched(rows=3) == csv(folder).fetch(DAY, into)
     assert [("2.5",), (number,), ("0e5",)] == duckdb.sql(f"select amount from '{into}'").fetchall()
+
+
+CONTROLS = (Control(measure="rows"), Control(measure="sum", column="amount", by="country"))
+
+
+def controlled(folder):
+    declaration = FilesSource(
+        kind="files", path="incoming/{partition}.csv", format="csv", totals="incoming/{partition}.json"
+    )
+    (folder / f"{DAY}.csv").write_text("country,amount\nDE,1.50\nFR,2.50\n")
+    return Files(declaration, root=folder.parent, controls=CONTROLS)
+
+
+def test_the_totals_of_a_control_file_come_with_the_rows(folder, into):
+    """Amounts keep every digit that the file has; what no control asks for is left alone."""
+    files = controlled(folder)
+    (folder / f"{DAY}.json").write_text(
+        '{"rows": 2, "sum_amount_by_country": {"DE": 1.50000000000000000001, "FR": "2.50"}, "made_by": "shop"}'
+    )
+
+    assert Fetched(
+        rows=2,
+        totals=(
+            Total(control="rows", groups={"": "2"}),
+            Total(control="sum_amount_by_country", groups={"DE": "1.50000000000000000001", "FR": "2.50"}),
+        ),
+    ) == files.fetch(DAY, into)
+
+
+def test_rows_without_their_control_file_are_half_of_a_delivery(folder, into):
+    """The control file is written last: until it is there nothing is taken."""
+    files = controlled(folder)
+
+    assert (
+        Missing(why=f"there is no control file '{DAY}.json': the delivery is not complete"),
+        False,
+    ) == (files.fetch(DAY, into), into.exists())
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("{", "it is not JSON"),
+        ('{"rows": NaN}', "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("[1]", "it is not a JSON object of totals by name"),
+        ('{"rows": "many"}', "rows has a total that is no number"),
+        ('{"rows": "NaN"}', "rows has a total that is no number"),
+        ('{"rows": true}', "rows has a total that is no number"),
+        ('{"rows": {"DE": 1}}', "rows is not one number"),
+        ('{"sum_amount_by_country": 3}', "sum_amount_by_country is not an object of numbers by country"),
+        ('{"made_by": "' + "x" * 1_000_000 + '"}', "it is larger than 1,000,000 bytes"),
+    ],
+)
+def test_a_control_file_that_is_none_is_told_in_a_sentence(folder, into, body, why):
+    """A broken control file makes the delivery unreadable: nobody guesses what it meant."""
+    files = controlled(folder)
+    (folder / f"{DAY}.json").write_text(body)
+
+    assert Unreadable(why=f"control file '{DAY}.json': {why}") == files.fetch(DAY, into)

@@ -15,12 +15,15 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
+from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.sources import incidents, notes
 from orders_monitor.adapters.sources.dice import Dice
 from orders_monitor.adapters.sources.shop import Line, Shop
 from orders_monitor.adapters.sources.simulator import ORDERS_PER_DAY_MAX, Simulator
+from orders_monitor.core.controls import verdicts
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import Fetched, Incident, IncidentKind, SimulatorSource
+from orders_monitor.core.totals import Control
 
 DAY = dt.date(2026, 3, 2)
 KINDS = get_args(IncidentKind)
@@ -490,3 +493,31 @@ def test_some_of_chooses_exactly_as_many():
         assert sorted(set(chosen)) == chosen
         assert wanted == len(chosen)
         assert set(chosen) <= set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("incident", "differing"),
+    [
+        (None, []),
+        ("missing_hours", ["rows", "sum_amount_by_currency", "distinct_order_id"]),
+        ("duplicated_batch", ["rows", "sum_amount_by_currency"]),
+        ("amounts_in_cents", ["sum_amount_by_currency"]),
+        ("bad_emails", []),
+    ],
+)
+def test_the_shops_books_differ_from_what_landed_where_something_was_lost_or_changed_on_the_way(
+    tmp_path, incident, differing
+):
+    """The control totals are of the day's orders as they were placed, whatever then happens to the delivery."""
+    controls = (
+        Control(measure="rows"),
+        Control(measure="sum", column="amount", by="currency"),
+        Control(measure="distinct", column="order_id"),
+    )
+    happens = () if incident is None else (Incident(kind=incident, date=DAY.isoformat()),)
+    declaration = SimulatorSource(kind="simulator", orders_per_day=50, incidents=happens)
+    fetched_ = Simulator(declaration, controls=controls).fetch(DAY.isoformat(), tmp_path / "landed.parquet")
+    landed = Engine().totals(tmp_path / "landed.parquet", controls)
+    verdicts_ = verdicts(controls, said=fetched_.totals, landed=landed, floating=frozenset())
+
+    assert differing == [b.metric.removeprefix("control:") for b, anomaly in verdicts_ if anomaly is not None]

@@ -14,6 +14,7 @@ from orders_monitor.adapters.stand_in.wire import Json
 QUARANTINE_SHARE_MAX = 0.05
 METRICS_ASKED_MAX = 4
 _DUPLICATES = "anomaly:duplicate_rows"
+_CONTROLS = "anomaly:control:"
 _FIRST_QUESTIONS: tuple[Question, ...] = (
     ("signals", {}),
     ("contract_diff", {}),
@@ -113,6 +114,7 @@ def _answer(case: _Case) -> Json:
     for change in case.changes:
         _change(case, change)
     _duplicates(case)
+    _control_totals(case)
     _broken_expectations(case)
     _unexplained(case)
     if case.holds:
@@ -167,6 +169,14 @@ def _duplicates(case: _Case) -> None:
     if evidence:
         how_many = f"{_number(_DUPLICATES, 'observed')} " if _DUPLICATES in evidence else ""
         case.repair(f"{how_many}rows came twice, equal in every column", {"kind": "drop_duplicates"}, evidence)
+
+
+def _control_totals(case: _Case) -> None:
+    """What was lost or added on the way comes right when the partition is landed again, and by no repair."""
+    differing = [i for i in case.signals if i.startswith(_CONTROLS) and i not in case.explained]
+    if differing:
+        evidence = [i for cause in differing for i in case.with_consequences(cause)]
+        case.hold("the source handed over something else than what landed: land the partition again", evidence)
 
 
 def _broken_expectations(case: _Case) -> None:
