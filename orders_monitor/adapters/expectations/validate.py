@@ -1,25 +1,20 @@
 """Run declared expectations on some exact rows with Great Expectations, or check them alone: the way in."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Literal
 
 import duckdb
 
 from orders_monitor.adapters.expectations.library import great_expectations
 from orders_monitor.adapters.expectations.outcome import answered
-from orders_monitor.adapters.expectations.suite import POSITION, build
+from orders_monitor.adapters.expectations.suite import build
 from orders_monitor.core.expectation import Expectation, Outcome
 
 SampleValues = Literal["masked", "none"]
 
 # Enough rows to find three different values among them.
 _UNEXPECTED_ROWS_MAX = 20
-
-# Great Expectations has one current context a process.
-_CURRENT = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +76,13 @@ def _answers(
     connection: duckdb.DuckDBPyConnection, view: str, expectations: Sequence[Expectation], sample_values: SampleValues
 ) -> tuple[dict[int, Any], dict[str, str], int]:
     """Great Expectations' answers by the place in the declaration, the types by column and the number of rows."""
-    suites = build(expectations)
+    great_expectations()
+    from orders_monitor.adapters.expectations.asking import answers  # noqa: PLC0415 - seconds, see library
+
     types, rows = _described(connection, view)
-    answers: dict[int, Any] = {}
-    for suite in suites:
-        unexpected_rows_max = _UNEXPECTED_ROWS_MAX if sample_values == "masked" else 0
-        answers |= _asked(connection, view, suite, unexpected_rows_max=unexpected_rows_max)
-    return answers, types, rows
+    unexpected_rows_max = _UNEXPECTED_ROWS_MAX if sample_values == "masked" else 0
+    told = answers(connection, view=view, expectations=expectations, unexpected_rows_max=unexpected_rows_max)
+    return told, types, rows
 
 
 def _outcomes(
@@ -114,63 +109,3 @@ def _described(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[s
         raise ValueError(f"there is no table or view {view!r}") from error
     count = connection.execute(f"select count(*) from {relation}").fetchall()  # noqa: S608 - a quoted identifier
     return {name: type_ for name, type_, *_ in columns}, count[0][0]
-
-
-def _asked(connection: duckdb.DuckDBPyConnection, view: str, suite: Any, *, unexpected_rows_max: int) -> dict[int, Any]:
-    """Great Expectations' answers by the place of the expectation in the declaration."""
-    result_format = {
-        "result_format": "SUMMARY",
-        "partial_unexpected_count": unexpected_rows_max,
-        # A statement with values of the data in it, and one that a `?` in a column's name breaks.
-        "return_unexpected_index_query": False,
-    }
-    with _batch(connection, view) as batch:
-        answers = batch.validate(suite, result_format=result_format).results
-    # Of an expectation declared twice it may answer one of the two twice over; the first answer is the one computed.
-    return {answer.expectation_config.meta[POSITION]: answer for answer in reversed(answers)}
-
-
-@contextmanager
-def _batch(connection: duckdb.DuckDBPyConnection, view: str) -> Iterator[Any]:
-    """All rows of the view, in a context of its own: a kept one would keep metrics of a view that was rebuilt."""
-    from sqlalchemy.sql import quoted_name  # noqa: PLC0415 - a third of a second
-
-    with _context() as context:
-        from orders_monitor.adapters.expectations.datasource import (  # noqa: PLC0415 - seconds, see library
-            DuckDBDatasource,
-        )
-
-        source = DuckDBDatasource(name="given", connection=connection)
-        try:
-            context.data_sources.add_duckdb(source)
-            # A plain text would have quotes read into it.
-            table = source.add_table_asset(name="rows", table_name=quoted_name(view, quote=True))
-            yield table.add_batch_definition_whole_table("all").get_batch()
-        finally:
-            source.let_go()
-
-
-@contextmanager
-def _context() -> Iterator[Any]:
-    """Great Expectations without files, telemetry and progress bars; made the process's current one, and unmade."""
-    library = great_expectations()
-    from great_expectations.data_context.data_context.context_factory import (  # noqa: PLC0415 - seconds, see library
-        set_context,
-    )
-    from great_expectations.data_context.types.base import (  # noqa: PLC0415 - the same
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    quiet = DataContextConfig(
-        # Without its web pages, for which it would leave a temporary folder behind every time.
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        analytics_enabled=False,
-        progress_bars=ProgressBarsConfig(globally=False),
-    )
-    with _CURRENT:
-        try:
-            yield library.get_context(mode="ephemeral", project_config=quiet)
-        finally:
-            set_context(None)
