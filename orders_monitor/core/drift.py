@@ -161,7 +161,7 @@ def compare(  # one landing and what is known of the days before it, each an eve
     contract's names; without it a rename is recognised only where one column went and one like it came. `history` are
     the published days up to the reference, oldest first; `since` is the schema that the source had before.
     """
-    came_as = _matched(contract, landed, profile=profile, reference=reference)
+    came_as = _matched(contract, landed, profile=profile, reference=reference, history=history)
     days = (history or (reference,)) if reference is not None else ()
     changes: list[Change] = []
     for column in contract.columns:
@@ -195,7 +195,7 @@ def subject(change: Change) -> str:
 
 
 def _matched(
-    contract: Contract, landed: Schema, *, profile: Profile, reference: Profile | None
+    contract: Contract, landed: Schema, *, profile: Profile, reference: Profile | None, history: Sequence[Profile]
 ) -> Mapping[str, renames.Pair]:
     """The landed column of each promised column that came."""
     names = dict.fromkeys(landed.names)
@@ -208,7 +208,7 @@ def _matched(
             free.remove(other_case)
     removed = {c.name: c.type for c in contract.columns if c.name not in came_as}
     added = {name: landed.type_of(name) or "" for name in free}
-    found = renames.find(removed, added, profile=profile, reference=reference)
+    found = renames.find(removed, added, profile=profile, reference=reference, history=history)
     return came_as | {pair.column: pair for pair in found}
 
 

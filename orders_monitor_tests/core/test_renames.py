@@ -3,8 +3,9 @@ import random
 import pytest
 
 from orders_monitor.core import renames
+from orders_monitor.core.likeness import Content, content_of, likeness, sketch_overlap, usual
 from orders_monitor.core.profile import ColumnProfile, Profile
-from orders_monitor.core.renames import content_similarity, name_similarity, sketch_overlap
+from orders_monitor.core.renames import name_similarity
 from orders_monitor_tests.core.days import TYPES, column_of, day, profile_of
 
 
@@ -46,13 +47,39 @@ def test_overlap_of_whole_sketches_is_exact(one, other, expected):
 
 
 def test_columns_without_values_are_not_compared():
-    """Of a column that holds nothing nobody can say what it is."""
-    empty, full = column_of("a", "VARCHAR", [None] * 9), column_of("b", "VARCHAR", ["x"] * 9)
+    """Of a column that holds nothing, or is not there, nobody can say what it is."""
+    empty = Profile(rows=9, duplicate_rows=0, columns=(column_of("a", "VARCHAR", [None] * 9),))
 
-    assert (None, None) == (
-        content_similarity(empty, full, was_rows=9, now_rows=9),
-        content_similarity(full, empty, was_rows=9, now_rows=9),
-    )
+    assert (None, None) == (content_of(empty, "a"), content_of(empty, "b"))
+
+
+def invoices(date, name="invoice"):
+    """A day of invoice numbers, five lines each: no number comes back, and none is a row's own."""
+    numbers = [f"I{date * 1_000 + line // 5}" for line in range(400)]
+    return Profile(rows=400, duplicate_rows=0, columns=(column_of(name, "VARCHAR", numbers),))
+
+
+def test_a_column_is_asked_for_what_it_keeps_from_day_to_day():
+    """What a column never kept on the days before is not held against it, and what it always kept is."""
+    days = [content_of(invoices(date), "invoice") for date in range(1, 6)]
+    statuses = [content_of(profile_of(day(f"2026-03-0{number}")), "status") for number in range(2, 6)]
+    own = usual(days)
+
+    assert (0.0, 1.0) == (own["values"], usual(statuses)["values"])
+    assert (1.0, True) == (likeness(*days[-2:], own), likeness(*days[-2:], {}) < 0.7)
+    assert likeness(statuses[-1], days[-1], usual(statuses)) < 0.3
+
+
+def test_an_opaque_name_is_found_by_the_days_before():
+    """A column whose values never come back is found under a name that says nothing once two days are known."""
+    days = [invoices(date) for date in range(1, 6)]
+    removed, added = {"invoice": "VARCHAR"}, {"zz9": "VARCHAR"}
+
+    def found(history):
+        return renames.find(removed, added, profile=invoices(6, "zz9"), reference=days[-1], history=history)
+
+    assert (renames.Pair("invoice", "zz9", 0.75),) == found(days)
+    assert () == found(days[-1:])
 
 
 def test_two_flags_are_not_one_column_because_they_look_alike():
@@ -93,5 +120,5 @@ def test_numbers_that_are_no_numbers_are_compared():
     now = ColumnProfile(name="b", type="TIMESTAMP", nulls=0, distinct=2, minimum="never", maximum="0000-00-00")
     times = ColumnProfile(name="c", type="TIMESTAMP", nulls=0, distinct=2, minimum="2026-01-01", maximum="infinity")
 
-    assert 0 <= (content_similarity(was, was, was_rows=5, now_rows=5) or 0) <= 1
-    assert 0 <= (content_similarity(now, times, was_rows=5, now_rows=5) or 0) <= 1
+    assert 0 <= likeness(Content(was, 5), Content(was, 5), {}) <= 1
+    assert 0 <= likeness(Content(now, 5), Content(times, 5), {}) <= 1
