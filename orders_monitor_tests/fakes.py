@@ -38,7 +38,7 @@ class MemoryLedger:
         account = wanted[0].on(self.day)
         amounts = fit(room_of(account, limits=limits, held=held_of(account, totals)))
         reservations = tuple(
-            Reservation(**purchase.model_dump(), day=self.day, **amount.model_dump())
+            Reservation(**purchase.model_dump(), day=self.day, tokens=amount.tokens, micro_usd=amount.micro_usd)
             for purchase, amount in zip(wanted, amounts, strict=True)
         )
         self.entries += [*settled, *reservations]

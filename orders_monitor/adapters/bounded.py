@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 Hooks = dict[str, list[Callable[..., None]]]
 REPLY_BYTES_MAX = 8_000_000
+_OPENED = ("connect_tcp.complete", "start_tls.complete")
+_HEADERS_BEGIN = "receive_response_headers.started"
+_HEADERS_ENDED = ("receive_response_headers.complete", "receive_response_headers.failed")
 _GRACE_S = 1.0  # who sends nothing at all meets the read timeout first, and is told as that
 
 
 def give_up_late(*, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> Hooks:
     """The event hooks of an HTTP client: each whole exchange ends within the timeout, each body within its bytes.
 
-    For a client that sends one request at a time. A few bytes that are compressed may be gigabytes, and are not read.
+    For a client that sends one request at a time, and asks for `identity`: a few bytes that are compressed may be
+    gigabytes, and are not read.
     """
     began, beginning = 0.0, _Beginning()
 
@@ -27,7 +31,6 @@ def give_up_late(*, timeout_s: float, clock: Callable[[], float] = time.monotoni
         nonlocal began
         began = clock()
         beginning.until_s = time.monotonic() + timeout_s + _GRACE_S
-        request.headers["accept-encoding"] = "identity"
         request.extensions["trace"] = beginning.trace
 
     def answered(response: "httpx2.Response") -> None:
@@ -48,13 +51,13 @@ class _Beginning:
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """What the connection says of itself: the client's `trace` extension."""
-        _, _, what = event.rpartition(".")
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+        _, _, what = event.partition(".")  # behind the protocol's name
+        if what in _OPENED:
             self._socket = info["return_value"].get_extra_info("socket")
-        elif "receive_response_headers" in event and self._timer is not None:
+        elif what in _HEADERS_ENDED and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if what == "started" and "receive_response_headers" in event and self._socket is not None:
+        elif what == _HEADERS_BEGIN and self._socket is not None:
             self._timer = threading.Timer(max(0.0, self.until_s - time.monotonic()), _cut, [self._socket])
             self._timer.daemon = True
             self._timer.start()

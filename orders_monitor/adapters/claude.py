@@ -6,6 +6,7 @@ The SDK costs 1.7 s of CPU to import: it is imported when a model is opened, and
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orders_monitor.adapters.bounded import give_up_late
@@ -33,7 +34,6 @@ SPEND_LIMITS = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_
 _SENT = frozenset(
     {
         b"accept",
-        b"accept-encoding",
         b"anthropic-version",
         b"connection",
         b"content-length",
@@ -79,11 +79,11 @@ def open_model(
     timeout_s = float(release.guardrails.reply_timeout_s)
     till = Till(release=release, ledger=ledger, run=run, limits=limits, name=recorded_as or release.model)
 
-    bearer = (b"Authorization", f"Bearer {api_key}".encode())
+    ours = ((b"Accept-Encoding", b"identity"), (b"Authorization", f"Bearer {api_key}".encode()))
 
     def only_ours(request: "httpx2.Request") -> None:
-        sent = [(name, value) for name, value in request.headers.raw if _is_sent(name.lower())]
-        request.headers = httpx2.Headers([*sent, bearer], encoding=request.headers.encoding)
+        sent = [(name, value) for name, value in request.headers.raw if _is_sent(name)]
+        request.headers = httpx2.Headers([*sent, *ours], encoding=request.headers.encoding)
 
     hooks = give_up_late(timeout_s=timeout_s, clock=clock)
     # The SDK puts ANTHROPIC_CUSTOM_HEADERS on every request, whatever it is told.
@@ -100,7 +100,9 @@ def open_model(
     return _Claude(client=client, till=till, release=release, sleep=sleep)
 
 
+@cache
 def _is_sent(header: bytes) -> bool:
+    header = header.lower()
     return header in _SENT or header.startswith(b"x-stainless-")
 
 

@@ -4,10 +4,11 @@ It is the SDK's middleware and knows nothing else of the SDK.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from orders_monitor.adapters.bill import reply_of, usage_of
-from orders_monitor.core.budget import HOLD, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
+from orders_monitor.core.budget import HOLD, Key, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
 from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS, Order
 from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.investigation import Spend
@@ -38,6 +39,27 @@ class _Last(NamedTuple):
     usage: Usage
 
 
+class _Stands(NamedTuple):
+    """How an attempt stands."""
+
+    reservation: Reservation
+    outcome: str
+    tokens: int | None
+    micro_usd: int | None
+
+    @property
+    def attempt(self) -> Attempt:
+        """As it is written down."""
+        return Attempt(
+            attempt=self.reservation.attempt,
+            reserved_tokens=self.reservation.tokens,
+            reserved_micro_usd=self.reservation.micro_usd,
+            spent_tokens=self.tokens,
+            spent_micro_usd=self.micro_usd,
+            outcome=self.outcome,
+        )
+
+
 class Till:
     """Pays for the HTTP attempts of one run. `step`, `attempt` and `last_word` say what is sent next; the caller does.
 
@@ -55,7 +77,7 @@ class Till:
         self.name = name
         self.step, self.attempt, self.last_word = 0, 0, False
         self.answer: Mapping[str, Any] = {}
-        self._attempts: list[tuple[int, Attempt]] = []
+        self._attempts: dict[Key, _Stands] = {}
         self._hold: Reservation | None = None
         self._holds = 0
         self._due: tuple[Settlement, ...] = ()
@@ -75,7 +97,7 @@ class Till:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The HTTP attempts of the step that `step` names."""
-        return tuple(attempt for step, attempt in self._attempts if step == self.step)
+        return tuple(each.attempt for each in self._attempts.values() if each.reservation.step == self.step)
 
     def close(self) -> None:
         """Settle the last reply, give back what is held for a last word; again nothing. Raises StoreUnavailable."""
@@ -140,7 +162,7 @@ class Till:
         )
         _, *hold = order.amounts(wanted)
         if self._hold is not None and hold and _covers(self._hold, hold[0].tokens, hold[0].micro_usd):
-            order, hold = order.model_copy(update={"finalisation_tokens": 0}), []
+            order, hold = replace(order, finalisation_tokens=0), []
         purchases = [self._purchase(self.step, self._run.retry * ATTEMPTS_MAX + self.attempt)]
         if hold:
             purchases.append(self._purchase(HOLD, self._run.retry * _HOLDS_MAX + self._holds + 1))
@@ -210,16 +232,7 @@ class Till:
         self, reservation: Reservation, outcome: str, *, tokens: int | None = None, micro_usd: int | None = None
     ) -> None:
         """Write down how the attempt stands; the last word on it counts."""
-        attempt = Attempt(
-            attempt=reservation.attempt,
-            reserved_tokens=reservation.tokens,
-            reserved_micro_usd=reservation.micro_usd,
-            spent_tokens=tokens,
-            spent_micro_usd=micro_usd,
-            outcome=outcome,
-        )
-        earlier = [(s, a) for s, a in self._attempts if s == reservation.step and a.attempt != reservation.attempt]
-        self._attempts = [*earlier, (reservation.step, attempt)]
+        self._attempts[reservation.key] = _Stands(reservation, outcome, tokens, micro_usd)
 
 
 def _growth_tokens(release: Release) -> int:

@@ -6,6 +6,7 @@ Step 0 of a run is no attempt: it is what is held back so that the run can end w
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from pydantic import Field
@@ -31,7 +32,8 @@ class RunScope(Value):
     retry: int = Field(default=0, ge=0)
 
 
-class Scope(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
     """What a cap is on: a run, or a table, agent or team within a period (a UTC day or month; a run has none)."""
 
     kind: ScopeKind
@@ -52,15 +54,19 @@ class Scope(Value):
                 return f"team {self.name} in {self.period}"
 
 
-class Amount(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
     """So many tokens and micro-dollars."""
+
+    tokens: int
+    micro_usd: int
+
+
+class Cap(Value):
+    """The most that may be held and spent of a scope."""
 
     tokens: int = Field(ge=0)
     micro_usd: int = Field(ge=0)
-
-
-class Cap(Amount):
-    """The most that may be held and spent of a scope."""
 
 
 class Limits(Value):
@@ -119,12 +125,13 @@ class Account(Value):
                 return Scope(kind=kind, name=self.run_id, period="")
 
 
-class Room(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
     """What is left: the smallest remainder over all scopes in each currency, and whose it is."""
 
-    tokens: int = Field(ge=0)
+    tokens: int
     tokens_of: Scope
-    micro_usd: int = Field(ge=0)
+    micro_usd: int
     micro_usd_of: Scope
 
 

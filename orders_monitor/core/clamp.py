@@ -1,19 +1,18 @@
 """How much of a reply the room buys: the reply is made shorter, never the budget longer."""
 
 from collections.abc import Sequence
-
-from pydantic import Field
+from dataclasses import dataclass
 
 from orders_monitor.core.budget import Amount, Room, require_room
 from orders_monitor.core.price import Price
-from orders_monitor.core.value import Value
 
 # What the API adds to a prompt for tools and a structured answer, that is not in our bytes. Generous on purpose: with
 # it the bytes of a request are a bound on its tokens, because a token has at least one byte.
 PROMPT_OVERHEAD_TOKENS = 1_000
 
 
-class Order(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
     """A request as it is wanted. With `finalisation_tokens` more is held back beside it: enough for a last word after.
 
     The last word's prompt is this one, the reply, and `growth_tokens`; not less than `finalisation_tokens` is held.
@@ -21,11 +20,11 @@ class Order(Value):
     """
 
     price: Price
-    prompt_tokens_max: int = Field(ge=0)
-    output_tokens_wanted: int = Field(ge=1)
-    output_tokens_min: int = Field(ge=1)
-    finalisation_tokens: int = Field(default=0, ge=0)
-    growth_tokens: int = Field(default=0, ge=0)
+    prompt_tokens_max: int
+    output_tokens_wanted: int
+    output_tokens_min: int
+    finalisation_tokens: int = 0
+    growth_tokens: int = 0
 
     def fit(self, room: Room) -> Sequence[Amount]:
         """The longest reply that fits, and what is held back: one amount, or two. Raises BudgetExhausted."""

@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 # Made once: `json.dumps` with options makes one for each call.
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
 
 
 class Value(BaseModel):

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -120,7 +120,7 @@ class LedgerUnderCrashes(RuleBasedStateMachine):
         self.told += len(TOLD)
         self.settled |= settled
         for each, amount in zip(wanted, amounts, strict=True):
-            self.reserved[each.key] = Reservation(**each.model_dump(), day=day, **amount.model_dump())
+            self.reserved[each.key] = Reservation(**each.model_dump(), day=day, **asdict(amount))
         return True
 
     @rule(

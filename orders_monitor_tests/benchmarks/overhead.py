@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -187,7 +188,7 @@ class _Free:
     def reserve(self, *wanted: Any, limits: Limits, fit: Any, **_: object) -> tuple[Reservation, ...]:
         amounts = fit(room_of(wanted[0].on("2026-11-20"), limits=limits, held={}))
         pairs = zip(wanted, amounts, strict=True)
-        return tuple(Reservation(**dict(w), day="2026-11-20", **dict(amount)) for w, amount in pairs)
+        return tuple(Reservation(**vars(w), day="2026-11-20", **asdict(amount)) for w, amount in pairs)
 
     def settle(self, **_: object) -> None:
         """Nothing was kept."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -70,7 +72,7 @@ def test_every_scope_is_charged_in_the_period_of_the_reservation():
 
     one, two = RunSpend(reserved_tokens=100, reserved_micro_usd=500, calls=1), reservation()
     both = RunSpend(reserved_tokens=200, reserved_micro_usd=1_000, calls=2)
-    another = RUN.model_copy(update={"name": "another"})
+    another = replace(RUN, name="another")
     assert {TEAM: both, AGENT: both, TABLE: both, RUN: one, another: one} == totals
     assert (TEAM, AGENT, TABLE, RUN) == two.account.scopes
 
