@@ -1,23 +1,75 @@
-"""Which relations hold on earlier days: learned from types and data alone, no name of a column means anything."""
+"""Which relations hold on earlier days: learned from types and data alone, no name of a column means anything.
 
+Candidates come from a sample of rows. They are then tried as they will be used: each later day is measured against
+the memories of the days before it, and what its ordinary rows break too often is dropped.
+"""
+
+import statistics
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from orders_monitor.adapters.engine import candidates, candidates_between
+from orders_monitor.adapters.engine.measuring import measures_of
+from orders_monitor.adapters.engine.memory import memory_query, nothing, past_of
+from orders_monitor.adapters.engine.sample import Day, days_of, sample_of
+from orders_monitor.adapters.engine.topics import topics_of
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.rules import KeyRepeats, RowRepeats, Rule, Rules
+from orders_monitor.core.rules import AboutPartition, Rule, Rules
+
+TRIED_DAYS = 12
+ORDINARY_MAX = 0.05
 
 
 def learn(
-    connection: duckdb.DuckDBPyConnection,  # noqa: ARG001 - the first form looks at no row
-    paths: Sequence[Path],
-    contract: Contract,
-    *,
-    partitions: Sequence[str],  # noqa: ARG001 - as above
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], contract: Contract, *, partitions: Sequence[str]
 ) -> Rules:
     """The rules of a table whose earlier partitions are these files, oldest first."""
-    rules: list[Rule] = [RowRepeats()]
-    if contract.key:
-        rules.append(KeyRepeats(columns=contract.key))
-    return Rules(rules=tuple(rules), days=len(paths))
+    days = days_of(connection, paths, partitions) if paths else []
+    if not days:
+        return Rules()
+    found = tuple({rule.id: rule for rule in _candidates(connection, days, contract)}.values())
+    return Rules(rules=tuple(_tried(connection, days, found)), days=len(paths))
+
+
+def _candidates(connection: duckdb.DuckDBPyConnection, days: Sequence[Day], contract: Contract) -> list[Rule]:
+    sample = sample_of(connection, days)
+    midnights = [datetime.fromisoformat(day.partition).replace(tzinfo=UTC).timestamp() for day in days]
+    return [
+        *candidates.keys(sample, contract),
+        *candidates.within_groups(sample),
+        *candidates.items(sample),
+        *candidates.texts(sample),
+        *candidates.numbers(sample),
+        *candidates.times(sample, midnights),
+        *candidates_between.products(sample),
+        *candidates_between.orders(sample),
+        *candidates_between.odd(sample),
+    ]
+
+
+def _tried(connection: duckdb.DuckDBPyConnection, days: Sequence[Day], rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that ordinary rows seldom break, with how seldom."""
+    topics, measured = topics_of(rules), []
+    first = max(len(days) // 2, len(days) - TRIED_DAYS)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE memories AS {nothing()}")
+    for number, day in enumerate(days):
+        if number >= first:
+            past = past_of(connection, "memories", topics)
+            measured.append(measures_of(connection, day.relation, rules, past, partition=day.partition))
+        connection.execute(f"INSERT INTO memories {memory_query(connection, day.relation, topics)}")
+    return [
+        kept
+        for rule in rules
+        if (kept := _kept(rule, [values[rule.metric] for values in measured if rule.metric in values]))
+    ]
+
+
+def _kept(rule: Rule, shares: Sequence[float]) -> Rule | None:
+    if isinstance(rule, AboutPartition):
+        return rule
+    if not shares or statistics.median(shares) > ORDINARY_MAX or statistics.fmean(shares) > 2 * ORDINARY_MAX:
+        return None
+    return rule.model_copy(update={"ordinary": float(f"{statistics.fmean(shares):.6g}")})

@@ -1,28 +1,122 @@
 """The numbers of a partition that need its learned rules, in few scans however many rules there are."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.session import numbered, one, schema_of, select
-from orders_monitor.core.rules import KeyRepeats, RowRepeats, Rules
+from orders_monitor.adapters.engine.broken import judged
+from orders_monitor.adapters.engine.broken_past import numbers
+from orders_monitor.adapters.engine.judging import Judging
+from orders_monitor.adapters.engine.memory import Past, recall
+from orders_monitor.adapters.engine.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.session import one, select
+from orders_monitor.adapters.engine.topics import topic_of, topics_of
+from orders_monitor.core.rules import AboutPartition, HoursEmpty, Level, RowsPer, Rule, Rules, TopShare, Vanished
+
+USUAL_DAYS = 0.9
+NEARLY_ALL_DAYS = 0.97
+LEVEL_ROWS_MIN = 30
 
 
 def measure(
     connection: duckdb.DuckDBPyConnection, path: Path, rules: Rules, memories: Sequence[Path], *, partition: str
 ) -> dict[str, float]:
-    """The share of rows that breaks each rule, by metric name."""
-    schema = schema_of(connection, path)
-    asked = {}
-    for rule in rules.rules:
-        if isinstance(rule, RowRepeats | KeyRepeats):
-            columns = schema.names if isinstance(rule, RowRepeats) else rule.columns
-            if all(column in schema.names for column in columns):
-                hashed = ", ".join(f"c{schema.names.index(column)}" for column in columns)
-                asked[rule.metric] = f"1 - count(DISTINCT hash({hashed})) / nullif(count(*), 0)"
+    """What every rule says of a partition, by metric name; a rule that cannot be judged has no number."""
+    past = recall(connection, memories, topics_of(rules.rules))
+    return measures_of(connection, Relation.of(connection, path), rules.rules, past, partition=partition)
+
+
+def measures_of(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, rules: Sequence[Rule], past: Past, *, partition: str
+) -> dict[str, float]:
+    """The same of rows that are there already, with the table `past` on the connection."""
+    judging = Judging(connection, relation, past, partition, rules)
+    asked: dict[str, str] = {}
+    for rule in rules:
+        sql = _share(judging, rule) or _number(judging, rule)
+        if sql is not None:
+            asked[rule.metric] = sql
     if not asked:
         return {}
-    found = one(connection.execute(select(", ".join(asked.values()), of=numbered(path, schema))))
+    found = one(connection.execute(select(", ".join(asked.values()), of=judging.source)))
     values = zip(asked, found, strict=True)
-    return {metric: float(f"{float(str(value)):.12g}") for metric, value in values if value is not None}
+    return {metric: _rounded(value) for metric, value in values if value is not None} | _vanished(judging, rules)
+
+
+def _share(judging: Judging, rule: Rule) -> str | None:
+    if isinstance(rule, AboutPartition):
+        return None
+    found = judged(judging, rule)
+    if found is None:
+        return None
+    of = "count(*)" if found.of == "true" else f"count(*) FILTER (WHERE {found.of})"
+    return f"count(*) FILTER (WHERE {found.broken}) / nullif({of}, 0)"
+
+
+def _number(judging: Judging, rule: Rule) -> str | None:
+    relation = judging.relation
+    match rule:
+        case RowsPer() if relation.has([rule.column]):
+            column = relation.sql(rule.column)
+            return f"count({column}) / nullif(count(DISTINCT {column}), 0)"
+        case TopShare() if relation.has([rule.column]):
+            counted = select(
+                "count(*) AS n",
+                of=relation.source,
+                rest=f"WHERE {relation.sql(rule.column)} IS NOT NULL GROUP BY {relation.sql(rule.column)}",
+            )
+            return f"({select('max(n) / sum(n)', of=f'({counted})')})"
+        case Level() if (
+            judging.remembers(rule) and relation.has([rule.column], *NUMBERS) and relation.has([rule.given])
+        ):
+            x, usual = numbers(judging, rule)
+            if usual is None:
+                return None
+            ratio = f"ln({x} / {usual}.mid)"
+            return f"CASE WHEN count({ratio}) >= {LEVEL_ROWS_MIN} THEN median({ratio}) END"
+        case HoursEmpty() if judging.remembers(rule) and relation.has([rule.column], "temporal"):
+            return _hours_empty(judging, rule)
+    return None
+
+
+def _hours_empty(judging: Judging, rule: HoursEmpty) -> str | None:
+    topic = topic_of(rule)
+    if topic is None:
+        return None
+    usual = f"WHERE {judging.past.rows(topic)} AND days >= {USUAL_DAYS * judging.past.days(topic)!r}"
+    keys = [row[0] for row in judging.connection.execute(select("key", of="past", rest=usual)).fetchall()]
+    if not keys:
+        return None
+    hour = f"date_part('hour', {judging.relation.sql(rule.column)})"
+    present = f"count(DISTINCT {hour}) FILTER (WHERE {hour} IN ({', '.join(str(int(key)) for key in keys)}))"
+    return f"1 - {present} / {len(keys)}"
+
+
+def _vanished(judging: Judging, rules: Sequence[Rule]) -> dict[str, float]:
+    """How many usual values of a column have no row."""
+    found: dict[str, float] = {}
+    for rule in rules:
+        topic = topic_of(rule)
+        if (
+            not isinstance(rule, Vanished)
+            or topic is None
+            or not judging.remembers(rule)
+            or not topic.landed(judging.relation)
+        ):
+            continue
+        usual = f"{judging.past.rows(topic)} AND days >= {NEARLY_ALL_DAYS * judging.past.days(topic)!r}"
+        here = select(
+            judging.relation.hashed(rule.column),
+            of=judging.relation.source,
+            rest=f"WHERE {judging.relation.sql(rule.column)} IS NOT NULL",
+        )
+        gone = select("count(DISTINCT key)", of="past", rest=f"WHERE {usual} AND key NOT IN ({here})")
+        found[rule.metric] = _rounded(one(judging.connection.execute(gone))[0])
+    return found
+
+
+def _rounded(value: object) -> float:
+    number = float(str(value))
+    return float(f"{number:.12g}") if math.isfinite(number) else 0.0
