@@ -123,11 +123,11 @@ def walk(
             ordinary[day.partition] = judge.alarms(day)
             for trial in starting.get(day.partition, []):
                 if trial.kind.lasts == 1:
-                    single.append(_tried(trial, [judge.alarms(trial.days[0])], {}))
+                    single.append(tried(trial, [judge.alarms(trial.days[0])], {}))
                 else:
                     lasting.append((trial, list(_followed(trial, copy.deepcopy(judge)))))
         judge.sees(day)
-    return ordinary, (*single, *(_tried(trial, alarms, ordinary) for trial, alarms in lasting))
+    return ordinary, (*single, *(tried(trial, alarms, ordinary) for trial, alarms in lasting))
 
 
 def _followed(trial: Trial, judge: Judge) -> Iterator[bool]:
@@ -136,7 +136,7 @@ def _followed(trial: Trial, judge: Judge) -> Iterator[bool]:
         judge.sees(day)
 
 
-def _tried(trial: Trial, alarms: Sequence[bool], ordinary: Mapping[str, bool]) -> Tried:
+def tried(trial: Trial, alarms: Sequence[bool], ordinary: Mapping[str, bool]) -> Tried:
     """The first alarm that counts: of what lasts, one that the ordinary partition does not have as well."""
     partitions = [day.partition for day in trial.days]
     right = (place for place, alarm in enumerate(alarms) if alarm and not ordinary.get(partitions[place], False))
