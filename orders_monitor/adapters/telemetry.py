@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from orders_monitor.agent.record import Attributes, Tracer, Untraced
@@ -92,22 +92,21 @@ class _Traced:
     """Opens spans below the run's traceparent. Fulfils `agent.record.Tracer`."""
 
     def __init__(self, provider: "TracerProvider", traceparent: str) -> None:
-        from opentelemetry import trace  # noqa: PLC0415 - only who exports pays for the import
+        from opentelemetry import context, trace  # noqa: PLC0415 - only who exports pays for the import
         from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - the same
             TraceContextTextMapPropagator,
         )
 
+        self._context, self._trace = context, trace
         self._tracer = provider.get_tracer("orders_monitor")
         self._parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
         self._trace_id = trace.get_current_span(self._parent).get_span_context().trace_id
 
     def span(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:
         """A span below the one that is open in this run, or below the traceparent."""
-        from opentelemetry import trace  # noqa: PLC0415 - only who exports pays for the import
-
-        open_now = trace.get_current_span().get_span_context().trace_id == self._trace_id
-        context = None if open_now else self._parent
-        return _Open(self._tracer.start_span(name, context, attributes=named(attributes)))
+        open_now = self._trace.get_current_span().get_span_context().trace_id == self._trace_id
+        span = self._tracer.start_span(name, None if open_now else self._parent, attributes=named(attributes))
+        return _Open(span, self._context, self._trace)
 
 
 class _Open(AbstractContextManager[None]):
@@ -116,24 +115,20 @@ class _Open(AbstractContextManager[None]):
     The tracer's own way to do this costs as much again as the span.
     """
 
-    __slots__ = ("_before", "_span")
+    __slots__ = ("_before", "_context", "_span", "_trace")
 
-    def __init__(self, span: "Span") -> None:
-        self._span = span
+    def __init__(self, span: "Span", context: ModuleType, trace: ModuleType) -> None:
+        self._span, self._context, self._trace = span, context, trace
 
     def __enter__(self) -> None:
-        from opentelemetry import context, trace  # noqa: PLC0415 - only who exports pays for the import
-
-        self._before = context.attach(trace.set_span_in_context(self._span))
+        self._before = self._context.attach(self._trace.set_span_in_context(self._span))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        from opentelemetry import context, trace  # noqa: PLC0415 - only who exports pays for the import
-
-        context.detach(self._before)
+        self._context.detach(self._before)
         if kind is not None:
             # The class alone: a message may quote what the data said.
             self._span.set_attribute(ERROR_TYPE, kind.__name__)
-            self._span.set_status(trace.StatusCode.ERROR)
+            self._span.set_status(self._trace.StatusCode.ERROR)
         self._span.end()
 
 
