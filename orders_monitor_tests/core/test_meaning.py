@@ -1,4 +1,6 @@
+import re
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,14 @@ def test_what_was_never_promised_is_only_told():
     assert "readers see the new values; add them to `allowed` of the contract where others would be wrong" == (
         meaning.effect(grown)
     )
+
+
+def test_the_docs_name_every_kind_and_its_repair():
+    """The page for readers has each kind once, with the class and the action that the code knows."""
+    page = (Path(__file__).parents[2] / "docs" / "changes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+)[^|]*\|[^|]*\|[^|]*\| ([^|]+) \|$", page, re.MULTILINE)
+    usual = {change.kind: meaning.compatibility(change) for change in EVERY_CHANGE}
+    repairs = {kind: f"`{effect.repaired_by}`" for kind, effect in meaning.EFFECTS.items() if effect.repaired_by}
+
+    assert usual == {kind: said for kind, said, _ in rows}
+    assert repairs == {kind: by for kind, _, by in rows if by not in ("nobody", "not needed")}
