@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from orders_monitor.core.profile import Profile
+from orders_monitor.core.rules import FlaggedRow
 from orders_monitor.core.value import Value
 
 
@@ -28,6 +29,14 @@ class Memory(Value):
     digest: str
     rules: str
     published_digest: str
+
+
+class Flagged(Value):
+    """The suspicious rows of some landed bytes, the most suspicious first; `of` is how many rows there are."""
+
+    landed_digest: str
+    of: int
+    rows: tuple[FlaggedRow, ...]
 
 
 class Day(Value):

@@ -67,7 +67,10 @@ class Signal(Value):
 
 
 class Quality(Value):
-    """Everything that code found out about a landed partition. Nothing here is the model's word."""
+    """Everything that code found out about a landed partition. Nothing here is the model's word.
+
+    `calibration` is the version that judged it; None where the declared tolerances judged alone.
+    """
 
     landed_digest: str
     problem: str | None
@@ -77,6 +80,7 @@ class Quality(Value):
     baselines: tuple[Baseline, ...]
     anomalies: tuple[Anomaly, ...]
     signals: tuple[Signal, ...]
+    calibration: int | None = None
 
     @property
     def is_clean(self) -> bool:

@@ -16,6 +16,7 @@ from orders_monitor.agent.minutes import digest_of_text
 from orders_monitor.agent.model import ToolCall
 from orders_monitor.agent.workbench import Cell
 from orders_monitor.core import retrial
+from orders_monitor.core.calibration import Detection
 from orders_monitor.core.claims import CHANGED_FILE, Claims, Differs, Holds, Tried, Unknown, cited_by
 from orders_monitor.core.errors import ToolRefused
 from orders_monitor.core.expectation import Outcome
@@ -23,12 +24,13 @@ from orders_monitor.core.investigation import Investigation, Question
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.prose import flattened, texts_in
-from orders_monitor.core.quality import Quality, expectation_id
+from orders_monitor.core.quality import Quality, anomaly_id, expectation_id
 from orders_monitor.core.record import PREFIX, ClaimDropped, EvidenceTried
 from orders_monitor.pipeline import casefile, controls
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import answers, closed_on, judged, published_history
 from orders_monitor.pipeline.resources import Desk
+from orders_monitor.pipeline.watching import shares_of, watch
 
 # Their answers hold every outcome, so every expectation is asked again where one of them is cited.
 _TELL_OUTCOMES = frozenset({"signals", "expectation_outcomes"})
@@ -118,11 +120,26 @@ class _Retrial:
             outcomes=outcomes,
             totals=controls.compare(desk, seen),
             closed=closed_on(desk.table, self.landing.partition),
+            detection=self._detection(seen, outcomes, known_at=known_at),
         )
+
+    def _detection(self, seen: Landing, outcomes: Sequence[Outcome], *, known_at: int | None) -> Detection | None:
+        """What the calibration that judged then says now: a newer one changes no verdict.
+
+        Of an expectation that is not asked again, the share that was recorded is taken.
+        """
+        version = self.quality.calibration
+        calibration = None if version is None else self.desk.journal.calibration(self.desk.table.name, version)
+        if calibration is None:
+            return None
+        shares = {**shares_of(self.quality.outcomes), **shares_of(outcomes)}
+        return watch(self.desk, seen, self.profile, shares, calibration, known_at=known_at).detection
 
     def _outcomes(self, *, every: bool = False) -> tuple[Outcome, ...]:
         """The cited expectations, asked about the landed file for real and not remembered."""
-        wanted = [e for e in self.desk.table.asked if every or expectation_id(e.check_name) in self.cited]
+        names = {evidence.removeprefix(anomaly_id("pass_share:")) for evidence in self.cited}
+        names |= {e.check_name for e in self.desk.table.asked if every or expectation_id(e.check_name) in self.cited}
+        wanted = [e for e in self.desk.table.asked if e.check_name in names]
         return answers(self.desk, wanted, path=self.landing.path) if wanted else ()
 
     def _asked(self, question: Question) -> Tried:

@@ -9,10 +9,12 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # t
 )
 
 from orders_monitor.core import meaning
+from orders_monitor.core.anomaly.metrics import readings
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Day, Flagged
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality, expectation_id
@@ -20,6 +22,7 @@ from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import charts, links, sentences, tables
+from orders_monitor.pipeline.history_chart import Line, lines
 from orders_monitor.pipeline.sentences import plain
 
 Metadata = dict[str, dg.MetadataValue]
@@ -33,6 +36,8 @@ CHANGES = "schema_changes"
 EXPECTATIONS = "expectations"
 EXPECTATIONS_FAILED = "expectations_failed"
 BASELINES = "baselines"
+CALIBRATION = "calibration"
+FLAGGED_ROWS = "flagged_rows"
 SIGNALS = "signals"
 REPORT = "report"
 ENDING = "ending"
@@ -78,6 +83,8 @@ COLUMN_LINEAGE = "dagster/column_lineage"
 
 REVIEW_TAG = "orders_monitor/review"
 
+CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN = 28, 6, 20
+
 
 def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
     """landed: how many rows, which bytes, which schema."""
@@ -115,13 +122,20 @@ def of_profile(profile: Profile) -> Metadata:
     }
 
 
-def of_quality(quality: Quality) -> Metadata:
-    """quality: signals, schema changes, expectation outcomes and the baselines with a chart."""
+def of_quality(quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None) -> Metadata:
+    """quality: signals, schema changes, expectation outcomes, baselines, charts, and rows to look at first.
+
+    `history` are the published days before, for the charts. Rows that were flagged in other bytes are left out.
+    """
+    mine = flagged if flagged is not None and flagged.landed_digest == quality.landed_digest else None
     failed = [o for o in quality.outcomes if not o.passed]
     said = [f"- **{plain(s.id)}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or [
         "- nothing to explain"
     ]
+    version = quality.calibration
     return {
+        CALIBRATION: dg.MetadataValue.text("none: declared tolerances" if version is None else f"version {version}"),
+        FLAGGED_ROWS: dg.MetadataValue.int(0 if mine is None else len(mine.rows)),
         SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
         CHANGES: _change_table(quality.changes),
@@ -139,7 +153,13 @@ def of_quality(quality: Quality) -> Metadata:
             ]
         ),
         REPORT: dg.MetadataValue.md(
-            "\n".join(["## Signals", *said, "", "## Metrics against history", "", _chart(quality)])
+            "\n".join(
+                [
+                    *("## Signals", *said),
+                    *(_of_flagged(mine) if mine is not None and mine.rows else ()),
+                    *("", "## Metrics against history", "", _chart(quality), "", _history_chart(quality, history)),
+                ]
+            )
         ),
     }
 
@@ -166,6 +186,29 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = (), claims: S
         ORIGIN: dg.MetadataValue.text(plan.origin),
         RELEASE: dg.MetadataValue.text(plan.release),
     }
+
+
+def _history_chart(quality: Quality, history: Sequence[Day]) -> str:
+    """The last days of the row count, and of what is unusual where it can be told without a rule."""
+    unusual = [anomaly.metric for anomaly in quality.anomalies]
+    drawn = []
+    before = [readings(day) for day in history[-CHART_DAYS:]]
+    for metric in dict.fromkeys(["rows", *unusual]):
+        baseline = quality.baseline(metric)
+        values = [found[metric].value if metric in found else None for found in before]
+        if baseline is not None and any(value is not None for value in values):
+            drawn.append(Line(metric, values, baseline.observed, baseline.low, baseline.high))
+    return lines(f"the last {len(before)} days", drawn[:CHART_METRICS])
+
+
+def _of_flagged(flagged: Flagged) -> list[str]:
+    """The rows to look at first: their numbers and why, never their values."""
+    first = [
+        f"| {row.row:,} | {row.score:.1f} | {plain(', '.join(reason.rule for reason in row.reasons[:3]))} |"
+        for row in flagged.rows[:FLAGGED_SHOWN]
+    ]
+    headline = f"## {len(flagged.rows):,} rows to look at, of {flagged.of:,}"
+    return ["", headline, "", "| row of the file | evidence | breaks |", "|--:|--:|---|", *first]
 
 
 def _chart(quality: Quality) -> str:

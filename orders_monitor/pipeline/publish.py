@@ -13,6 +13,7 @@ from orders_monitor.pipeline.breaker import guarded
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk, Stores
+from orders_monitor.pipeline.watching import learn_from
 
 
 def published_asset(table: MonitoredTable) -> dg.AssetsDefinition:
@@ -116,6 +117,7 @@ def _remember(desk: Desk, claim: Publication) -> None:
     path = desk.lake.path(claim.path)
     profile = desk.engine.profile(path, personal=personal_columns(desk.table, desk.engine.schema(path)))
     desk.record(claim.partition, "published_profile", profile)
+    learn_from(desk, claim.partition, path, digest=path.stem)
 
 
 def _commit_metadata(claim: Publication) -> dict[str, str]:

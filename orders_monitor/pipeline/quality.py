@@ -11,17 +11,21 @@ from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.expectations.validate import Documented, check_declared, documented, validate
 from orders_monitor.core import drift, signals
 from orders_monitor.core.anomaly import tolerances
+from orders_monitor.core.anomaly.combined import combined
+from orders_monitor.core.calibration import Detection
 from orders_monitor.core.controls import Verdict
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
 from orders_monitor.core.errors import DeclarationInvalid
 from orders_monitor.core.expectation import Asked, Expectation, Outcome
 from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Day, Flagged
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import controls, keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
+from orders_monitor.pipeline.watching import flagged, shares_of, watch
 
 Days = Sequence[tuple[str, Profile]]
 
@@ -40,7 +44,9 @@ def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
         """Everything that code can say about the landed bytes: the evidence that findings and actions must cite."""
         with stores.at(context, table) as desk:
             judged = judge(desk, context.partition_key)
-        return dg.MaterializeResult(metadata=metadata.of_quality(judged))
+            history = [Day(partition=day, profile=known) for day, known in published_history(desk, context.partition_key)]
+            flagged = desk.find(context.partition_key, "flagged", Flagged)
+        return dg.MaterializeResult(metadata=metadata.of_quality(judged, history=history, flagged=flagged))
 
     return quality
 
@@ -54,16 +60,25 @@ def judge(desk: Desk, partition: str) -> Quality:
     landing = desk.read(partition, "landed", Landing)
     profile = desk.read(partition, "profile", Profile)
     desk.require_same_bytes(landing, "profile", profile.landed_digest)
+    outcomes = ask(desk, partition, path=landing.path, digest=landing.digest)
+    calibration = desk.journal.calibration(table.name)
+    seen = None if calibration is None else watch(desk, landing, profile, shares_of(outcomes), calibration)
     quality = judged(
         table,
         landing,
         profile,
         history=published_history(desk, partition),
         landed=published_history(desk, partition, as_landed=True),
-        outcomes=ask(desk, partition, path=landing.path, digest=landing.digest),
+        outcomes=outcomes,
         totals=controls.compare(desk, landing),
         closed=closed_on(table, partition),
+        detection=None if seen is None else seen.detection,
     )
+    if calibration is not None and seen is not None:
+        quality = quality.model_copy(update={"calibration": calibration.version})
+        desk.record(partition, "measures", seen.measures)
+        if not quality.is_clean:
+            desk.record(partition, "flagged", flagged(desk, landing, calibration, seen.past))
     desk.record(partition, "quality", quality)
     return quality
 
@@ -78,8 +93,12 @@ def judged(
     outcomes: Sequence[Outcome],
     totals: Sequence[Verdict],
     closed: str | None,
+    detection: Detection | None = None,
 ) -> Quality:
-    """What follows from a profile, the published history, the outcomes, the control totals and the calendar."""
+    """What follows from a profile, the published history, the outcomes, the control totals and the calendar.
+
+    `detection` is what the calibrated detectors say; None where the table is not calibrated.
+    """
     changes = drift.compare(
         table.contract,
         landing.landed_schema,
@@ -90,8 +109,11 @@ def judged(
     if landing.rows == 0:
         # Without a value a file of text says nothing about types: an empty night must not look like drift.
         changes = tuple(c for c in changes if not isinstance(c, TypeWidened | TypeNarrowed | TypeChanged))
-    baselines, anomalies = tolerances.judge(
+    declared = tolerances.judge(
         profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
+    )
+    baselines, anomalies = (
+        declared if detection is None else combined(declared, detection, rows=landing.rows, outcomes=outcomes)
     )
     return signals.assemble(
         landing,

@@ -3,7 +3,7 @@
 Where a table has no calibration none of this is asked, and the declared tolerances judge alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, de
 from orders_monitor.core.candidate import Validation
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
-from orders_monitor.core.measures import Day, Measures, Memory
+from orders_monitor.core.measures import Day, Flagged, Measures, Memory
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.rules import Rules
@@ -23,6 +23,7 @@ from orders_monitor.pipeline.resources import Desk
 
 Body = TypeVar("Body", bound=Value)
 MEMORIES_MAX = 56
+FLAGGED_MAX = 1_000
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,49 @@ class Past:
     memories: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the calibrated detectors say of a landed partition, what they measured, and what they compared it with."""
+
+    detection: Detection
+    measures: Measures
+    past: Past
+
+
 def watch(
     desk: Desk,
     landing: Landing,
     profile: Profile,
-    outcomes: Sequence[Outcome],
+    shares: Mapping[str, float],
     calibration: Calibration,
     *,
     known_at: int | None = None,
-) -> tuple[Detection, Measures]:
-    """What the calibrated detectors say of the landed bytes, and what they measured.
+) -> Seen:
+    """What the calibrated detectors say of the landed bytes; `shares` are the pass shares of their expectations.
 
     `known_at` is the id of an event: what was recorded after it is left out.
     """
     journal = desk.journal if known_at is None else desk.journal.as_of(known_at)
     past = past_of(desk, landing.partition, calibration.rules, journal=journal)
-    path, digest = desk.lake.path(landing.path), landing.digest
-    measures = measured(desk.engine, path, calibration.rules, past, partition=landing.partition, digest=digest)
-    day = Day(partition=landing.partition, profile=profile, measures=measures, pass_shares=shares_of(outcomes))
-    before = journal.history(desk.table.name, "quality", before=landing.partition, days_max=1, published_only=False)
+    path, partition = desk.lake.path(landing.path), landing.partition
+    measures = measured(desk.engine, path, calibration.rules, past, partition=partition, digest=landing.digest)
+    day = Day(partition=partition, profile=profile, measures=measures, pass_shares=dict(shares))
+    before = journal.history(desk.table.name, "quality", before=partition, days_max=1, published_only=False)
     found = {event.partition: Quality.model_validate(event.body).anomalies for event in before}
-    return detect(day, past.days, calibration, found=found), measures
+    return Seen(detect(day, past.days, calibration, found=found), measures, past)
+
+
+def flagged(desk: Desk, landing: Landing, calibration: Calibration, past: Past) -> Flagged:
+    """The most suspicious rows of a partition that is not clean, never more than people can be asked about."""
+    cap = min(FLAGGED_MAX, int(desk.table.policy.review_share_max * landing.rows))
+    rows = desk.engine.flag(
+        desk.lake.path(landing.path),
+        calibration.rules,
+        past.memories,
+        partition=landing.partition,
+        rows_max=cap,
+    )
+    return Flagged(landed_digest=landing.digest, of=landing.rows, rows=rows)
 
 
 def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal) -> Past:
