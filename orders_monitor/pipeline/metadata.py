@@ -9,12 +9,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # t
 )
 
 from orders_monitor.core import meaning
-from orders_monitor.core.anomaly.metrics import readings
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
-from orders_monitor.core.measures import Day, Flagged
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality, expectation_id
@@ -22,7 +20,6 @@ from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import charts, links, sentences, tables
-from orders_monitor.pipeline.history_chart import Line, lines
 from orders_monitor.pipeline.sentences import plain
 
 Metadata = dict[str, dg.MetadataValue]
@@ -83,8 +80,6 @@ COLUMN_LINEAGE = "dagster/column_lineage"
 
 REVIEW_TAG = "orders_monitor/review"
 
-CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN = 28, 6, 20
-
 
 def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
     """landed: how many rows, which bytes, which schema."""
@@ -122,48 +117,6 @@ def of_profile(profile: Profile) -> Metadata:
     }
 
 
-def of_quality(quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None) -> Metadata:
-    """quality: signals, schema changes, expectation outcomes, baselines, charts, and rows to look at first.
-
-    `history` are the published days before, for the charts. Rows that were flagged in other bytes are left out.
-    """
-    mine = flagged if flagged is not None and flagged.landed_digest == quality.landed_digest else None
-    failed = [o for o in quality.outcomes if not o.passed]
-    said = [f"- **{plain(s.id)}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or [
-        "- nothing to explain"
-    ]
-    version = quality.calibration
-    return {
-        CALIBRATION: dg.MetadataValue.text("none: declared tolerances" if version is None else f"version {version}"),
-        FLAGGED_ROWS: dg.MetadataValue.int(0 if mine is None else len(mine.rows)),
-        SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
-        EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
-        CHANGES: _change_table(quality.changes),
-        EXPECTATIONS: _outcome_table(quality.outcomes),
-        BASELINES: tables.records(
-            [
-                {
-                    "metric": b.metric,
-                    "observed": f"{b.observed:,.4g}",
-                    "expected": "cold start" if b.expected is None else f"{b.expected:,.4g}",
-                    "range": "" if b.low is None or b.high is None else f"{b.low:,.4g} to {b.high:,.4g}",
-                    "days": b.days,
-                }
-                for b in quality.baselines
-            ]
-        ),
-        REPORT: dg.MetadataValue.md(
-            "\n".join(
-                [
-                    *("## Signals", *said),
-                    *(_of_flagged(mine) if mine is not None and mine.rows else ()),
-                    *("", "## Metrics against history", "", _chart(quality), "", _history_chart(quality, history)),
-                ]
-            )
-        ),
-    }
-
-
 def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = (), claims: Sequence[str] = ()) -> Metadata:
     """plan: the actions as Markdown with the rows before, why each, and what is left unexplained."""
     lines = [
@@ -181,37 +134,14 @@ def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = (), claims: S
     ]
     return {
         PLAN: dg.MetadataValue.md("\n".join(lines)),
-        CHART: dg.MetadataValue.md(_chart(quality) or "no history yet"),
+        CHART: dg.MetadataValue.md(chart(quality) or "no history yet"),
         PLAN_DIGEST: dg.MetadataValue.text(plan.digest),
         ORIGIN: dg.MetadataValue.text(plan.origin),
         RELEASE: dg.MetadataValue.text(plan.release),
     }
 
 
-def _history_chart(quality: Quality, history: Sequence[Day]) -> str:
-    """The last days of the row count, and of what is unusual where it can be told without a rule."""
-    unusual = [anomaly.metric for anomaly in quality.anomalies]
-    drawn = []
-    before = [readings(day) for day in history[-CHART_DAYS:]]
-    for metric in dict.fromkeys(["rows", *unusual]):
-        baseline = quality.baseline(metric)
-        values = [found[metric].value if metric in found else None for found in before]
-        if baseline is not None and any(value is not None for value in values):
-            drawn.append(Line(metric, values, baseline.observed, baseline.low, baseline.high))
-    return lines(f"the last {len(before)} days", drawn[:CHART_METRICS])
-
-
-def _of_flagged(flagged: Flagged) -> list[str]:
-    """The rows to look at first: their numbers and why, never their values."""
-    first = [
-        f"| {row.row:,} | {row.score:.1f} | {plain(', '.join(reason.rule for reason in row.reasons[:3]))} |"
-        for row in flagged.rows[:FLAGGED_SHOWN]
-    ]
-    headline = f"## {len(flagged.rows):,} rows to look at, of {flagged.of:,}"
-    return ["", headline, "", "| row of the file | evidence | breaks |", "|--:|--:|---|", *first]
-
-
-def _chart(quality: Quality) -> str:
+def chart(quality: Quality) -> str:
     """The metrics that have a history, as a picture; empty at cold start. Apart from the plan, which stays short."""
     judged = [(b.metric, b.observed, b.low, b.high) for b in quality.baselines if b.expected is not None]
     return charts.bars("metrics against history", judged[:24])
@@ -290,7 +220,7 @@ def of_quality_gate(outcomes: Sequence[Outcome], failures: Sequence[Outcome], pa
     """quality_gate: every outcome in one table, and the page of all results."""
     return {
         EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failures)),
-        EXPECTATIONS: _outcome_table(outcomes),
+        EXPECTATIONS: outcome_table(outcomes),
         **_of_page(page),
     }
 
@@ -314,7 +244,7 @@ def of_gate(gate: Gate, ui_url: str) -> Metadata:
 def of_changes(changes: Sequence[Change], seen: Schema) -> Metadata:
     """The drift sensor's observation: the changes, and the schema that was seen."""
     return {
-        CHANGES: _change_table(changes),
+        CHANGES: change_table(changes),
         FINGERPRINT: dg.MetadataValue.text(seen.fingerprint),
         COLUMN_SCHEMA: dg.TableSchemaMetadataValue(tables.observed_schema(seen)),
     }
@@ -344,7 +274,8 @@ def target_of(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) 
     return Target(storage_id=newest.storage_id, run_id=newest.event_log_entry.run_id, timestamp=newest.timestamp)
 
 
-def _change_table(changes: Sequence[Change]) -> dg.MetadataValue:
+def change_table(changes: Sequence[Change]) -> dg.MetadataValue:
+    """Every change as a row."""
     return tables.records(
         [
             {
@@ -358,7 +289,8 @@ def _change_table(changes: Sequence[Change]) -> dg.MetadataValue:
     )
 
 
-def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+def outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+    """Every outcome as a row."""
     return tables.records(
         [
             {

@@ -23,7 +23,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
-from orders_monitor.pipeline import controls, keys, metadata
+from orders_monitor.pipeline import controls, keys, quality_metadata
 from orders_monitor.pipeline.resources import Desk, Stores
 from orders_monitor.pipeline.watching import flagged, shares_of, watch
 
@@ -44,9 +44,11 @@ def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
         """Everything that code can say about the landed bytes: the evidence that findings and actions must cite."""
         with stores.at(context, table) as desk:
             judged = judge(desk, context.partition_key)
-            history = [Day(partition=day, profile=known) for day, known in published_history(desk, context.partition_key)]
+            history = [
+                Day(partition=day, profile=known) for day, known in published_history(desk, context.partition_key)
+            ]
             flagged = desk.find(context.partition_key, "flagged", Flagged)
-        return dg.MaterializeResult(metadata=metadata.of_quality(judged, history=history, flagged=flagged))
+        return dg.MaterializeResult(metadata=quality_metadata.of_quality(judged, history=history, flagged=flagged))
 
     return quality
 

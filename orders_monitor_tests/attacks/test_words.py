@@ -7,7 +7,7 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.signals import assemble
-from orders_monitor.pipeline import metadata
+from orders_monitor.pipeline import metadata, quality_metadata
 from orders_monitor.pipeline.landed import land
 from orders_monitor.pipeline.profile import personal_columns, scan
 from orders_monitor.pipeline.sentences import plain, visible
@@ -31,7 +31,7 @@ def test_a_column_is_no_markdown_in_the_report(name):
         baselines=[],
         anomalies=[],
     )
-    report = str(metadata.of_quality(quality)[metadata.REPORT].value)
+    report = str(quality_metadata.of_quality(quality)[metadata.REPORT].value)
 
     assert [False, False, False] == [
         mark in report.replace("\\[", "").replace("\\]", "").replace("\\<", "") for mark in ("](j", "<img", "\n# ")
