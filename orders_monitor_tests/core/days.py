@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 import hashlib
 import random
+import re
 from collections import Counter
 from decimal import Decimal
 
@@ -98,6 +99,7 @@ def column_of(name: str, type_: str, values: list[object]) -> ColumnProfile:
         lengths=(min(texts), sum(texts) / len(texts), max(texts)) if texts else None,
         top=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:10]) if len(counts) <= 20 else (),
         sketch=tuple(sorted(_hash(text) for text in counts)[:64]),
+        patterns=_patterns([value for value in known if isinstance(value, str)]),
     )
 
 
@@ -192,6 +194,11 @@ def asked(expectation: Expectation, rows: Rows, types: dict[str, str]) -> Outcom
 
 def _ordinary(date: dt.date) -> int:
     return (560 if date.weekday() >= 5 else 800) + date.toordinal() * 37 % 23
+
+
+def _patterns(texts: list[str]) -> tuple[tuple[str, int], ...]:
+    shapes = Counter(re.sub("[a-z]", "a", re.sub("[A-Z]", "A", re.sub("[0-9]", "9", text))) for text in texts)
+    return tuple(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:10])
 
 
 def _hash(text: str) -> int:

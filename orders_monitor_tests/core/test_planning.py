@@ -101,6 +101,13 @@ INCIDENTS = {
         [ScaleColumn(column="amount", divide_by=100, evidence=("drift:unit_changed:amount",))],
         "human",
     ),
+    "amounts in hundreds": (
+        ([row | {"amount": row["amount"] / 100} for row in day()], TYPES),
+        [ScaleColumn(column="amount", divide_by=100, evidence=("drift:unit_changed:amount",))],
+        "human",
+    ),
+    "another currency": (([row | {"currency": "USD"} for row in day()], TYPES), [AS_IS], "human"),
+    "another format": (([row | {"email": row["email"].upper()} for row in day()], TYPES), [AS_IS], "human"),
     "missing hours": (([row for row in day() if not 8 <= row["created_at"].hour < 14], TYPES), [AS_IS], "human"),
     "new enum value": ((some(day(), 24, status="on_hold"), TYPES), [STATUS_ASIDE], "human"),
     "null burst, published": ((some(day(), 480, email=None), TYPES), [AS_IS], "human"),
@@ -131,7 +138,7 @@ def test_every_incident_takes_its_route(incident):
         or 0
     ) / max(1, quality.rows)
 
-    assert () == (accepted.dropped if accepted else ())
+    assert (incident == "amounts in hundreds") == bool(accepted and accepted.dropped)  # no division makes more of it
     assert route == decide(plan, quarantined_share=share, overwrites=False, policy=Policy()).route
 
 
