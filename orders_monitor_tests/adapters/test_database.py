@@ -59,6 +59,11 @@ def schema_of(**columns):
     return Schema(columns=tuple(ColumnSchema(name=name, type=kind) for name, kind in columns.items()))
 
 
+def unpromised(schema):
+    """The schema as a file has it: a file promises nothing of missing values."""
+    return Schema(columns=tuple(column.model_copy(update={"required": None}) for column in schema.columns))
+
+
 def read(file):
     return duckdb.sql("select * from read_parquet($file)", params={"file": str(file)}).fetchall()
 
@@ -79,11 +84,27 @@ def test_the_rows_of_the_day_land_by_primary_key(database, tmp_path):
     )
     orders, into = source(url), tmp_path / "out.parquet"
 
-    assert schema_of(id="BIGINT", name="VARCHAR", day="DATE") == orders.schema(DAY)
+    assert schema_of(id="BIGINT", name="VARCHAR", day="DATE") == unpromised(orders.schema(DAY))
     assert Fetched(rows=3) == orders.fetch(DAY, into)
     day = dt.date(2026, 3, 1)
     assert [(1, "a", day), (3, "c", day), (4, None, day)] == read(into)
-    assert orders.schema(DAY) == schema_in(into)
+    assert unpromised(orders.schema(DAY)) == schema_in(into)
+
+
+def test_what_must_not_be_missing_is_known_without_a_row(database):
+    """NOT NULL is a promise of the source's; that a value may be missing is none, and a view promises nothing."""
+    url, engine = database
+    run(
+        engine,
+        "create table orders (id bigint not null, name varchar(20), day date not null)",
+        "create view shown as select * from orders",
+    )
+
+    def required(relation):
+        return [(column.name, column.required) for column in source(url, relation=relation).schema(DAY).columns]
+
+    assert [("id", True), ("name", None), ("day", True)] == required("orders")
+    assert [("id", None), ("name", None), ("day", None)] == required("shown")
 
 
 def test_every_type_of_postgresql_lands_as_found(postgres, tmp_path):

@@ -130,7 +130,8 @@ class Database:
             raise self._unavailable("there is no such table or view") from None
         dialect = connection.dialect.name
         columns = tuple(
-            _Column(column["name"], column["type"], duckdb_type(column["type"], dialect=dialect)) for column in found
+            _Column(c["name"], c["type"], duckdb_type(c["type"], dialect=dialect), required=not c["nullable"])
+            for c in found
         )
         names = [column.name for column in columns]
         if self._declaration.partition_column not in names:
@@ -185,7 +186,10 @@ class Database:
     def _landing_schema(self, relation: "_Relation") -> Schema:
         names = contract_names([column.name for column in relation.columns], self._declaration.columns)
         pairs = zip(names, relation.columns, strict=True)
-        return Schema(columns=tuple(ColumnSchema(name=name, type=column.type) for name, column in pairs))
+        # That a value may be missing is no news: views say it of every column.
+        return Schema(
+            columns=tuple(ColumnSchema(name=n, type=c.type, required=True if c.required else None) for n, c in pairs)
+        )
 
     @property
     def _name(self) -> str:
@@ -198,11 +202,12 @@ class Database:
 
 @dataclass(frozen=True)
 class _Column:
-    """One column of the relation: its name and type there, and the DuckDB type that it lands with."""
+    """One column of the relation: its name and type there, the DuckDB type that it lands with, and NOT NULL."""
 
     name: str
     sql_type: sa.types.TypeEngine[object]
     type: str
+    required: bool
 
     def read(self, value: sa.ColumnElement[object], dialect: str) -> sa.ColumnElement[object]:
         """How the column is selected: as itself, or as the database's own text of it."""
