@@ -335,6 +335,8 @@ def test_a_plan_that_does_not_fit_is_refused(tmp_path, landed, actions, why):
         ("UINTEGER", "BIGINT"),
         ("DECIMAL(10,2)", "DECIMAL(12,2)"),
         ("DECIMAL(10,2)", "DECIMAL(14,4)"),
+        ("FLOAT", "DOUBLE"),
+        ("INTEGER", "DECIMAL(12,2)"),
         ("DATE", "TIMESTAMP"),
     ],
 )
@@ -360,7 +362,7 @@ def test_a_type_that_holds_every_value_needs_no_action(tmp_path, was, now):
         ("DECIMAL(12,2)", "DECIMAL(10,2)"),
         ("DECIMAL(12,2)", "DECIMAL(12,4)"),
         ("TIMESTAMP", "DATE"),
-        ("FLOAT", "DOUBLE"),
+        ("DOUBLE", "FLOAT"),
         ("BIGINT", "DOUBLE"),
         ("BIGINT", "VARCHAR"),
     ],
