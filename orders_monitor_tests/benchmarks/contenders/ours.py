@@ -1,0 +1,28 @@
+"""Great Expectations as this project runs it: on a DuckDB view over the file."""
+
+import importlib
+import pkgutil
+
+import duckdb
+
+from orders_monitor.adapters import expectations
+from orders_monitor.adapters.expectations.validate import validate
+from orders_monitor.core.expectation import Expectation
+from orders_monitor_tests.benchmarks.contenders.declared import declared
+from orders_monitor_tests.benchmarks.contenders.suite import contend
+
+
+def validated(path: str, rows: int) -> dict[str, int]:
+    """With masked samples of what is broken, as a run asks for them."""
+    asked = [Expectation(type=f"expect_{type_}", kwargs=kwargs, id=name) for name, type_, kwargs in declared(rows)]
+    with duckdb.connect() as connection:
+        connection.execute(f"create view orders as select * from '{path}'")
+        outcomes = validate(connection, view="orders", expectations=asked, sample_values="masked")
+    return {outcome.check_name: outcome.unexpected or int(not outcome.passed) for outcome in outcomes}
+
+
+if __name__ == "__main__":
+    # It imports Great Expectations when it is first needed; here that is part of the process and not of validating.
+    for module in pkgutil.iter_modules(expectations.__path__, f"{expectations.__name__}."):
+        importlib.import_module(module.name)
+    contend(validated)
