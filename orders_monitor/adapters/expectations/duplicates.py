@@ -8,7 +8,7 @@ first, and only the keys of a hash that is there twice are grouped. Small tables
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -79,7 +79,7 @@ def _grouped(key: Key, ask: Ask, *, among: sa.ColumnElement[bool]) -> Counted:
     each = list(shared.group_by(*columns).having(sa.func.count() > 1).subquery().c)
     most: sa.ColumnClause[Any] = sa.literal_column(str(max(1, key.sample)))
     rows, values = ask(sa.select(sa.func.sum(each[-1]), sa.func.min(sa.func.row(*each), most)))[0]
-    repeated = (value for *parts, times in values or () for value in [_plain(parts)] * times)
+    repeated = (value for *parts, times in values or () for value in repeat(_plain(parts), times))
     return Counted(int(rows or 0), tuple(islice(repeated, key.sample)))
 
 
@@ -110,20 +110,21 @@ def _place(key: Key, rows: int, ask: Ask) -> _Place | None:
 
 def _number(columns: Sequence[Any], ends: Sequence[Any], *, rows: int) -> sa.ColumnElement[Any] | None:
     """The place of a key among all that lie between the ends; None where keys are too sparse for that to pay."""
-    number: sa.ColumnElement[Any] = sa.literal_column("0")
+    number: sa.ColumnElement[Any] | None = None
     size = 1
     for column, low, high in zip(columns, ends[::2], ends[1::2], strict=True):
         if low is None:
             return None
         span = (high - low).days + 1 if isinstance(low, date) else high - low + 1
-        number = number * sa.literal_column(str(span)) + _distance(column, low)
+        distance = _distance(column, low)
+        number = distance if number is None else number * sa.literal_column(str(span)) + distance
         size *= span
     sparse = size >> _BLOCK_BITS > (rows >> _SPARSE_BITS) + _BLOCK
     return None if sparse else number
 
 
 def _distance(column: Any, low: Any) -> sa.ColumnElement[Any]:
-    """How far a value is from the smallest; greater than 64 bits only for tables that are sparse then."""
+    """How far a value is from the smallest."""
     if isinstance(low, date):
         return sa.func.datediff(sa.literal_column("'day'"), sa.literal(low), column)
     return sa.cast(column, sa.BigInteger) - sa.literal_column(f"({int(low)})")

@@ -21,7 +21,16 @@ from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlA
 from orders_monitor.adapters.expectations.dialect import engine_over, type_class
 from orders_monitor.adapters.expectations.duplicates import Key, counted
 from orders_monitor.adapters.expectations.reading import Reading, reading_of
-from orders_monitor.adapters.expectations.scans import Counted, Scan, answered, arranged, statement
+from orders_monitor.adapters.expectations.scans import (
+    Count,
+    Counted,
+    Scan,
+    Total,
+    Wanted,
+    answered,
+    arranged,
+    statement,
+)
 
 PRESENT = "present_columns"
 BATCH = "rows"
@@ -114,8 +123,15 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     def _read(self, readings: Sequence[Reading]) -> dict[Hashable, Any]:
         """What could be read, by key. What DuckDB refuses to read with the rest is not in it."""
         keys = [(reading.key, reading.wanted) for reading in readings if isinstance(reading.wanted, Key)]
-        scans = arranged((r.key, r.wanted) for r in readings if not isinstance(r.wanted, Key))
-        return self._scanned(scans) | self._duplicates(keys)
+        wanted: list[tuple[Hashable, Wanted]] = []
+        for reading in readings:
+            if isinstance(reading.wanted, Total):
+                wanted.append((reading.key, reading.wanted))
+            elif isinstance(reading.wanted, Count):
+                # What cannot be read to sharpen it cannot be counted either, and is told so there.
+                with suppress(sa.exc.DBAPIError):
+                    wanted.append((reading.key, reading.sharpened(reading.wanted)))
+        return self._scanned(arranged(wanted)) | self._duplicates(keys)
 
     def _scanned(self, scans: Sequence[Scan]) -> dict[Hashable, Any]:
         if not scans:

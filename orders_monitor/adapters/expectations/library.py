@@ -1,6 +1,5 @@
 """Great Expectations, imported when it is first needed and kept quiet."""
 
-import gc
 import logging
 import sys
 import warnings
@@ -25,7 +24,7 @@ def great_expectations() -> ModuleType:
     """The library. Its import takes seconds and changes the process; what it changes is put back."""
     first = "great_expectations" not in sys.modules
     # Leaving this block also undoes logging.captureWarnings(True), which the library calls for the whole process.
-    with warnings.catch_warnings(), _deferred() if first else nullcontext(), _uncollected():
+    with warnings.catch_warnings(), _deferred() if first else nullcontext():
         # It imports sre_constants and sre_parse, which Python has renamed.
         warnings.filterwarnings("ignore", message="module 'sre_", category=DeprecationWarning)
         import great_expectations as library  # noqa: PLC0415 - seconds, and only runs that validate pay for them
@@ -63,15 +62,3 @@ class _Later(MetaPathFinder):
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
         return spec
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Hundreds of thousands of objects are made, and all of them stay: looking for garbage finds none."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -6,6 +6,7 @@ meet a condition Great Expectations has written already. A condition that somebo
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from great_expectations.expectations.registry import get_metric_provider
 from great_expectations.util import convert_to_json_serializable
 
 from orders_monitor.adapters.expectations.duplicates import Key
-from orders_monitor.adapters.expectations.relation import KNOWN, unknown
+from orders_monitor.adapters.expectations.relation import KNOWN, sharpened
 from orders_monitor.adapters.expectations.scans import Count, Counted, Form, Source, Total
 
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
@@ -32,11 +33,15 @@ _FORMS: Mapping[str, Form] = {
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Something to read, which metrics of one key share, and how a metric's value is told from what was read."""
+    """Something to read, which metrics of one key share, and how a metric's value is told from what was read.
+
+    `sharpened` may read a little to write the same count in a way that costs less.
+    """
 
     key: Hashable
     wanted: Count | Total | Key
     tell: Callable[[Any], Any]
+    sharpened: Callable[[Count], Count] = lambda count: count
 
     def with_sample_of(self, other: "Reading | None") -> "Reading":
         """The same with the greater sample of the two."""
@@ -57,8 +62,8 @@ def reading_of(metric: Any, known: Mapping[Any, Any], engine: Any) -> Reading | 
             return _of_rows_left(metric, known, engine)
     if metric.metric_name == "column.quantile_values":
         return _of_quantiles(metric, engine)
-    partial = metric.metric_dependencies.get("metric_partial_fn")
-    return None if partial is None else _of_aggregate(metric, known[partial.id], engine)
+    aggregate = metric.metric_dependencies.get("metric_partial_fn")
+    return None if aggregate is None else _of_aggregate(metric, known[aggregate.id], engine)
 
 
 def _of_values(metric: Any, name: str, known: Mapping[Any, Any], engine: Any) -> Reading | None:
@@ -88,16 +93,16 @@ def _of_condition(
     source = source_of(engine, compute if "column" in accessor else {**compute, **accessor})
     if name in _UNIQUE:
         return Reading(condition.id, Key(source, columns, sample), tell)
-    if name == KNOWN:
-        breaks = unknown(engine, source, breaks, column=columns[0], **condition.metric_value_kwargs)
     form = _FORMS.get(name, "narrow" if len(columns) > 1 else "shared")
     count = Count(source, columns, breaks, 0 if name == _MISSING else sample, form)
+    if name == KNOWN:
+        return Reading(condition.id, count, tell, partial(sharpened, engine=engine, **condition.metric_value_kwargs))
     return Reading(condition.id, count, tell)
 
 
 def _condition_of(metric: Any) -> Any:
-    partial = metric.metric_dependencies.get("metric_partial_fn")
-    return (partial or metric).metric_dependencies.get("unexpected_condition")
+    aggregate = metric.metric_dependencies.get("metric_partial_fn")
+    return (aggregate or metric).metric_dependencies.get("unexpected_condition")
 
 
 def _is_of_one_row(name: str, condition: Any, engine: Any) -> bool:
@@ -126,8 +131,8 @@ def _of_quantiles(metric: Any, engine: Any) -> Reading:
     return Reading(metric.id, total, lambda values: [None] * len(quantiles) if values is None else list(values))
 
 
-def _of_aggregate(metric: Any, partial: Any, engine: Any) -> Reading:
-    expression, compute, accessor = partial
+def _of_aggregate(metric: Any, aggregate: Any, engine: Any) -> Reading:
+    expression, compute, accessor = aggregate
     column = (accessor or {}).get("column")
     if metric.metric_name == "column.mean" and column is not None:
         # Theirs is of the column times 1.0, a float: the order in which threads add up would be in the result.

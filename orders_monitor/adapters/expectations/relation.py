@@ -1,5 +1,6 @@
 """An expectation of ours: every value of a column is one of another relation's column, such as a known customer."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
     ColumnMapMetricProvider,
 )
 
-from orders_monitor.adapters.expectations.scans import Source
+from orders_monitor.adapters.expectations.scans import Count
 
 # Thirty-two megabytes of bits.
 _BITS_MAX = 1 << 28
@@ -50,26 +51,24 @@ def known(relation: str, column: str) -> sa.Select[Any]:
     return sa.select(values).select_from(table).where(values.is_not(None))
 
 
-def unknown(
-    engine: Any, source: Source, condition: sa.ColumnElement[Any], *, column: str, relation: str, relation_column: str
-) -> sa.ColumnElement[Any]:
-    """The same condition in one bit for each known number, where both columns are whole numbers and these are dense."""
+def sharpened(count: Count, *, engine: Any, relation: str, relation_column: str) -> Count:
+    """The same count with one bit for each known value, where both columns are whole numbers and these are dense."""
     theirs: sa.ColumnClause[Any] = sa.column(relation_column)
-    ours: sa.ColumnClause[Any] = sa.column(column)
+    ours: sa.ColumnClause[Any] = sa.column(count.columns[0])
     table = sa.table(sa.sql.quoted_name(relation, quote=True))
     types = (
         engine.execute_query(sa.select(sa.func.typeof(name)).select_from(rows).limit(1)).scalar()
-        for name, rows in ((ours, source.rows), (theirs, table))
+        for name, rows in ((ours, count.source.rows), (theirs, table))
     )
     if not all(type_ in _WHOLE for type_ in types):
-        return condition
+        return count
     low, high = engine.execute_query(sa.select(sa.func.min(theirs), sa.func.max(theirs)).select_from(table)).fetchone()
     if low is None or high - low >= _BITS_MAX:
-        return condition
-    return _unknown_by_bits(ours, known(relation, relation_column), low=low, high=high)
+        return count
+    return replace(count, condition=_unknown(ours, known(relation, relation_column), low=low, high=high))
 
 
-def _unknown_by_bits(column: Any, values: sa.Select[Any], *, low: int, high: int) -> sa.ColumnElement[Any]:
+def _unknown(column: Any, values: sa.Select[Any], *, low: int, high: int) -> sa.ColumnElement[Any]:
     first: sa.ColumnElement[Any]
     last: sa.ColumnElement[Any]
     first, last = (sa.literal_column(f"({int(end)})") for end in (low, high))
