@@ -6,6 +6,7 @@ false alarms is that of days that the detector had not seen. `detect` judges one
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from pydantic import Field
 
@@ -18,15 +19,20 @@ from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.rules import Rules
 from orders_monitor.core.value import Value
 
-DETECTOR = "1"
-DAYS_MIN = 30
+DETECTOR = "2"
+DAYS_MIN = 45
 DAYS_MAX = 400
 
-_WARM_DAYS = 20
+# Scores of the first days are of metrics with hardly a past; and history does not quite repeat itself, so that a
+# threshold for five days in a hundred of the past lets through more of the next ones: it is made for three.
+_WARM_DAYS = 25
+_TARGET_SHARE = 0.6
+_TOLD_MAX = 4
+_TOLD_SHARE = 0.2
 
 
 class Thresholds(Value):
-    """What a day must exceed; None where no day may alarm by that detector. In nats of surprise."""
+    """What a day's score must exceed; with None no day alarms."""
 
     day: float | None = None
 
@@ -70,14 +76,15 @@ def calibrate(
 
     Raises ValueError with fewer days than can be replayed.
     """
-    ordered = sorted((day for day in days if day.partition not in closed), key=lambda day: day.partition)[-DAYS_MAX:]
+    ordered = _trading(days, closed)[-DAYS_MAX:]
     if len(ordered) < DAYS_MIN:
         raise ValueError(f"{len(ordered)} days are too few to calibrate with: {DAYS_MIN} are needed")
-    scores = [vector.score(standings) for _, standings in vector.followed(ordered)]
+    scores = [vector.score(standings) for standings in vector.followed(ordered)][_WARM_DAYS:]
+    share = target * _TARGET_SHARE
     alarms = [
-        score > _threshold(scores[_WARM_DAYS:place], target)
+        score > _threshold(scores[:place], share)
         for place, score in enumerate(scores)
-        if place >= _WARM_DAYS + math.ceil(1 / target)
+        if place >= math.ceil(1 / target)
     ]
     return Calibration(
         version=version,
@@ -87,7 +94,7 @@ def calibrate(
         last=ordered[-1].partition,
         days=len(ordered),
         rules=rules,
-        thresholds=Thresholds(day=_threshold(scores[_WARM_DAYS:], target)),
+        thresholds=Thresholds(day=round(_threshold(scores, share), 6)),
         false_positive_rate=rate(sum(alarms), len(alarms)),
         target=target,
     )
@@ -117,35 +124,50 @@ class Detector:
     def __init__(
         self, history: Sequence[Day], calibration: Calibration, *, closed: frozenset[str] = frozenset()
     ) -> None:
-        trading = (each for each in history if each.partition not in closed)
-        self._calibration, self._watch = calibration, vector.Watch()
-        for day in sorted(trading, key=lambda each: each.partition)[-DAYS_MAX:]:
+        self._calibration, self._closed, self._watch = calibration, closed, vector.Watch()
+        for day in _trading(history, closed)[-DAYS_MAX:]:
             self.sees(day)
 
     def sees(self, day: Day) -> None:
         """Learn from the next published day."""
-        self._watch.sees(day, self._watch.stands(day))
+        self._watch.sees(day)
 
     def judge(self, day: Day, *, found: Mapping[str, Sequence[Anomaly]] | None = None) -> Detection:
         """What is unusual about a day after all that were seen."""
-        standings = self._watch.stands(day)
-        baselines = tuple(
-            sentences.baseline(metric, standing, rows=day.profile.rows) for metric, standing in standings.items()
-        )
-        threshold = self._calibration.thresholds.day
-        unusual = threshold is not None and vector.score(standings) > threshold
+        closed = day.partition in self._closed
+        standings = self._watch.stands(day, closed=closed)
+        anomalies = self._unusual(standings)
+        trades = not closed and self._watch.trades_on(date.fromisoformat(day.partition).weekday())
+        if day.profile.rows == 0:
+            anomalies = (sentences.no_rows(standings.get("rows")),) if trades else ()
         return Detection(
-            baselines=baselines,
-            anomalies=continued(_anomalies(standings), found or {}, partition=day.partition) if unusual else (),
+            baselines=tuple(sentences.baseline(metric, standing) for metric, standing in standings.items()),
+            anomalies=continued(anomalies, found or {}, partition=day.partition),
         )
 
+    def _unusual(self, standings: Standings) -> tuple[Anomaly, ...]:
+        """Nothing where the whole day is ordinary; else what makes it strange, the strangest first."""
+        threshold = self._calibration.thresholds.day
+        if threshold is None or vector.score(standings) <= threshold:
+            return ()
+        strange = vector.most_surprising(standings)[:_TOLD_MAX]
+        least = _TOLD_SHARE * strange[0][1].surprise
+        rules = self._calibration.rules
+        return tuple(sentences.anomaly(m, standing, rules) for m, standing in strange if standing.surprise >= least)
 
-def _threshold(scores: Sequence[float], target: float) -> float:
-    """What so small a share of the scores exceeds, counting the next one among them (conformal)."""
-    place = math.ceil((1 - target) * (len(scores) + 1)) - 1
-    return sorted(scores)[min(place, len(scores) - 1)]
+
+def _trading(days: Sequence[Day], closed: frozenset[str]) -> list[Day]:
+    """The days on which somebody trades, oldest first."""
+    return sorted((day for day in days if day.partition not in closed), key=lambda day: day.partition)
 
 
-def _anomalies(standings: Standings) -> tuple[Anomaly, ...]:
-    most = sorted(standings.items(), key=lambda each: (-each[1].surprise, each[0]))
-    return tuple(sentences.anomaly(metric, standing) for metric, standing in most[:2] if standing.surprise > 0)
+def _threshold(scores: Sequence[float], share: float) -> float:
+    """What so small a share of the scores exceeds, the next one counted among them (split conformal prediction).
+
+    Between two scores it is interpolated; where there are too few, it is the largest.
+    """
+    ordered = sorted(scores)
+    place = (1 - share) * (len(ordered) + 1) - 1
+    below = min(int(place), len(ordered) - 1)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - int(place)) * (ordered[above] - ordered[below])

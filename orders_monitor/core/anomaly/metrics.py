@@ -39,10 +39,20 @@ def scale_of(metric: str) -> Scale:
     return "share" if measure in _SHARES else "level" if measure in _LEVELS else "amount"
 
 
-def subject_of(metric: str) -> str:
-    """What the metric is about: a column, a rule or a check; `rows` for the whole partition."""
-    measure, _, subject = metric.partition(":")
-    return subject or ("rows" if measure in _COUNTS else measure)
+def topic_of(metric: str) -> str:
+    """What the metric says something about; two metrics with one topic say the same thing twice."""
+    kind, _, subject = metric.removeprefix("broken:").partition(":")
+    return f"odd:{subject}" if kind in ("never", "rare") else f"{kind}:{subject}"
+
+
+def is_one_sided(metric: str) -> bool:
+    """Whether only more of it is strange: rows that break a rule, or a distribution that is far from others."""
+    return metric.startswith(("broken:", "drift:"))
+
+
+def tells_of_volume(metric: str) -> bool:
+    """Whether the metric follows from how much is traded, which on a closed day is nothing to go by."""
+    return metric == "rows" or metric.startswith(("total:", "rows_per:", "broken:hours_empty:", "broken:vanished:"))
 
 
 def readings(day: Day, references: Sequence[Day] = ()) -> dict[str, Reading]:

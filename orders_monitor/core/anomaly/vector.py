@@ -1,17 +1,18 @@
 """The whole day as a vector: how surprising each metric is by its own past, and the day by its two most surprising.
 
-A metric's surprise is the logarithm of its tail probability among its own earlier distances (by rank), so that a
-heavy-tailed metric does not shout. A day's score is the sum of its two largest; its threshold comes from the scores of
-earlier days, so that it is the partition's false alarms that are kept low and not each metric's.
+Only the day's score is compared with a threshold, and the threshold comes from the scores of earlier days: so it is
+the partition's false alarms that are kept low and not each metric's. Two metrics that say the same of the same columns
+count once. On real days with injected incidents this found more, at the same rate of false alarms, than sums of tail
+probabilities by rank or with Pareto tails, than the largest distance alone, and than trailing ranges with a fixed
+margin.
 """
 
-import math
-from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from orders_monitor.core.anomaly.metrics import Reading, readings
+from orders_monitor.core.anomaly.metrics import Reading, is_one_sided, readings, scale_of, tells_of_volume, topic_of
+from orders_monitor.core.anomaly.ordinary import Ordinary, Range
 from orders_monitor.core.anomaly.series import Forecast, Series
 from orders_monitor.core.measures import Day
 
@@ -21,11 +22,14 @@ _MOST_SURPRISING = 2
 
 
 class Standing(NamedTuple):
-    """A metric of a day beside its forecast. `distance` counts spreads, with a sign; `surprise` is in nats."""
+    """A metric of a day beside the days before it.
+
+    Counts and amounts are compared by their distance from `forecast`, shares and levels as they are (then it is None).
+    """
 
     reading: Reading
     forecast: Forecast | None
-    distance: float
+    ordinary: Range | None
     surprise: float
 
 
@@ -33,61 +37,92 @@ Standings = Mapping[str, Standing]
 
 
 class Watch:
-    """Every metric's series, day after day."""
+    """Every metric's series, day after day; what was seen of a closed day says nothing about a trading day's volume."""
 
     def __init__(self) -> None:
         self._series: dict[str, Series] = {}
-        self._distances: dict[str, list[float]] = {}
+        self._ordinary: dict[str, Ordinary] = {}
         self._weekdays: dict[int, list[Day]] = {}
 
-    def stands(self, day: Day) -> dict[str, Standing]:
-        """How a day stands beside the days seen so far."""
-        weekday = date.fromisoformat(day.partition).weekday()
+    def stands(self, day: Day, *, closed: bool = False) -> dict[str, Standing]:
+        """How a day stands beside the days seen so far; of a `closed` day the volume is not judged."""
+        weekday = _weekday(day)
         found = readings(day, self._weekdays.get(weekday, [])[-SAME_WEEKDAYS:])
-        return {metric: self._stands(metric, reading, weekday) for metric, reading in found.items()}
+        return {
+            metric: self._stands(metric, reading, weekday)
+            for metric, reading in found.items()
+            if not (closed and tells_of_volume(metric))
+        }
 
-    def sees(self, day: Day, standings: Standings) -> None:
-        """Learn from a day, given how it stood."""
-        weekday = date.fromisoformat(day.partition).weekday()
-        self._weekdays.setdefault(weekday, []).append(day)
-        for metric, standing in standings.items():
-            self._series.setdefault(metric, Series()).sees(weekday, standing.reading)
-            if standing.forecast is not None:
-                insort(self._distances.setdefault(metric, []), abs(standing.distance))
+    def sees(self, day: Day) -> None:
+        """Learn from a day."""
+        weekday = _weekday(day)
+        same = self._weekdays.setdefault(weekday, [])
+        for metric, reading in readings(day, same[-SAME_WEEKDAYS:]).items():
+            self._learn(metric, reading, weekday)
+        same.append(day)
+
+    def trades_on(self, weekday: int) -> bool:
+        """Whether there were rows on that weekday (Monday is 0) in any of its last weeks."""
+        return any(day.profile.rows > 0 for day in self._weekdays.get(weekday, []))
+
+    def _learn(self, metric: str, reading: Reading, weekday: int) -> None:
+        series = self._series.setdefault(metric, Series())
+        value = _compared(metric, reading, series.expects(weekday))
+        if value is not None:
+            ordinary = self._ordinary.get(metric)
+            if ordinary is None:
+                ordinary = Ordinary(scale_of(metric), both_sides=not is_one_sided(metric))
+                self._ordinary[metric] = ordinary
+            ordinary.sees(value)
+        series.sees(weekday, reading)
 
     def _stands(self, metric: str, reading: Reading, weekday: int) -> Standing:
-        series = self._series.get(metric)
+        series, ordinary = self._series.get(metric), self._ordinary.get(metric)
         forecast = None if series is None else series.expects(weekday)
-        if forecast is None:
-            return Standing(reading=reading, forecast=None, distance=0.0, surprise=0.0)
-        distance = (reading.scaled - forecast.expected) / max(forecast.spread, reading.chance)
-        return Standing(reading, forecast, distance, surprise(abs(distance), self._distances.get(metric, [])))
+        value = _compared(metric, reading, forecast)
+        if value is None or ordinary is None:
+            return Standing(reading=reading, forecast=None, ordinary=None, surprise=0.0)
+        return Standing(
+            reading=reading,
+            forecast=forecast if _is_forecast(metric) else None,
+            ordinary=ordinary.range,
+            surprise=ordinary.surprise(ordinary.excess(value)),
+        )
 
 
-def followed(days: Sequence[Day]) -> Iterator[tuple[Day, dict[str, Standing]]]:
-    """Each day beside the days before it, oldest first."""
+def followed(days: Sequence[Day]) -> Iterator[dict[str, Standing]]:
+    """How each day stands beside the days before it, oldest first."""
     watch = Watch()
     for day in sorted(days, key=lambda each: each.partition):
-        standings = watch.stands(day)
-        yield day, standings
-        watch.sees(day, standings)
+        yield watch.stands(day)
+        watch.sees(day)
 
 
 def score(standings: Standings) -> float:
-    """How surprising a day is: the sum of its most surprising metrics, in nats."""
-    return sum(sorted((standing.surprise for standing in standings.values()), reverse=True)[:_MOST_SURPRISING])
+    """How surprising a day is: the sum of its two most surprising topics."""
+    return sum(standing.surprise for _, standing in most_surprising(standings)[:_MOST_SURPRISING])
 
 
-def surprise(distance: float, earlier: Sequence[float]) -> float:
-    """Minus the logarithm of the share of earlier distances (sorted) that reach this one, continued beyond the largest.
+def most_surprising(standings: Standings) -> list[tuple[str, Standing]]:
+    """The metrics that surprise, the most surprising first, one of each topic."""
+    found: dict[str, tuple[str, Standing]] = {}
+    for metric, standing in sorted(standings.items(), key=lambda each: (-each[1].surprise, each[0])):
+        if standing.surprise > 0:
+            found.setdefault(topic_of(metric), (metric, standing))
+    return list(found.values())
 
-    Beyond the largest the tail falls with the power that the distances above their 90 % quantile show (Hill, 1975).
-    """
-    above = len(earlier) - bisect_left(earlier, distance)
-    share = (above + 1) / (len(earlier) + 1)
-    if above or not earlier:
-        return -math.log(share)
-    tail = [each for each in earlier[int(0.9 * len(earlier)) :] if each > 0]
-    largest = tail[-1] if tail else 1.0
-    slope = sum(math.log(largest / each) for each in tail) / max(1, len(tail)) if tail else 0.0
-    return -math.log(share) + math.log(max(distance / largest, 1.0)) / max(slope, 0.1)
+
+def _is_forecast(metric: str) -> bool:
+    return scale_of(metric) in ("count", "amount")
+
+
+def _compared(metric: str, reading: Reading, forecast: Forecast | None) -> float | None:
+    """The number by which days are compared; None while what it is a distance from is not known."""
+    if not _is_forecast(metric):
+        return reading.value
+    return None if forecast is None else reading.scaled - forecast.expected
+
+
+def _weekday(day: Day) -> int:
+    return date.fromisoformat(day.partition).weekday()
