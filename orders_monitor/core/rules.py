@@ -324,9 +324,9 @@ class Reason(Value):
 
 
 class FlaggedRow(Value):
-    """One suspicious row: its number in the file from 0, the sum of its evidence, the strongest reason first.
+    """One suspicious row: its number in the file from 0, and its reasons, the strongest first.
 
-    No value of the row is in it.
+    `score` sums the evidence of the reasons that do not say the same. No value of the row is in it.
     """
 
     row: int = Field(ge=0)

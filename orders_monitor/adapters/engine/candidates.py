@@ -209,7 +209,8 @@ def times(sample: Sample, midnights: list[float]) -> Iterator[Rule]:
         hours = [(int(str(h)), int(str(n))) for h, n in sample.connection.execute(counted).fetchall()]
         low, high = _most(hours)
         if high - low <= DAY_HOURS_MAX:
-            yield OutsideDay(column=column.name, low_s=3600.0 * low, high_s=3600.0 * high)
+            # An unusual hour of the day is no other day.
+            yield OutsideDay(column=column.name, low_s=3600.0 * min(low, 0), high_s=3600.0 * max(high, 24))
             yield HoursEmpty(column=column.name)
 
 

@@ -102,15 +102,18 @@ def orders(sample: Sample) -> Iterator[Rule]:
 def odd(sample: Sample) -> Iterator[Rule]:
     """Facets with few values, alone, and those that another facet nearly determines."""
     facets = list(_facets(sample))
+    items = {each.name for each in sample.traits if each.is_item and not each.is_few and each.family == "text"}
     for facet in facets:
         if facet.kind == "missing":
             continue
         yield Odd(facet=facet)
-        yield Odd(facet=facet, below=RARE)
+        if facet.kind != "format" or facet.column not in items:
+            # A code that is known may look as it likes.
+            yield Odd(facet=facet, below=RARE)
     for column in sample.traits:
         if column.nulls == 0:
             yield Odd(facet=Facet(kind="missing", column=column.name))
-        if column.is_item and not column.is_few and column.family == "text":
+        if column.name in items:
             yield Odd(facet=Facet(kind="value", column=column.name))
     for facet in facets:
         good = [

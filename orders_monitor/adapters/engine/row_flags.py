@@ -1,7 +1,8 @@
 """The rows that look wrong: the evidence of all rules against a row, summed, and the reasons for each.
 
 The evidence of a broken rule is the negative logarithm of the share of rows that break it on an ordinary day, and
-more where the row is further away: what is rare on ordinary days says more.
+more where the row is further away: what is rare on ordinary days says more. Rules that judge the same column say the
+same thing twice, and so do a new code and its new name: of these the strongest counts.
 """
 
 import math
@@ -16,7 +17,17 @@ from orders_monitor.adapters.engine.memory import recall
 from orders_monitor.adapters.engine.relation import Relation
 from orders_monitor.adapters.engine.session import integer, select
 from orders_monitor.adapters.engine.topics import topics_of
-from orders_monitor.core.rules import AboutRows, FlaggedRow, Odd, Reason, Rules
+from orders_monitor.core.rules import (
+    AboutRows,
+    FlaggedRow,
+    KeyRepeats,
+    Odd,
+    Reason,
+    RowRepeats,
+    Rules,
+    SeenBefore,
+    Unlike,
+)
 
 SHARE_MAX = 0.05
 EVIDENCE_MIN = 3.0
@@ -45,14 +56,36 @@ def flag(
         f"CASE WHEN {each.broken} THEN {_evidence(each)} ELSE 0 END AS e{n}" for n, each in enumerate(found)
     )
     each_row = select(f"rn, {weighed}", of=judging.source)
-    score = " + ".join(f"e{n}" for n in range(len(found)))
+    strongest = (f"greatest({', '.join(f'e{n}' for n in cause)})" for cause in _causes(found, rules))
+    scored = select(f"*, {' + '.join(strongest)} AS score", of=f"({each_row})")
     broken = ", ".join(f"e{n}" for n in range(len(found)))
-    query = select(
-        f"rn, {broken}",
-        of=f"({each_row})",
-        rest=f"WHERE {score} >= {EVIDENCE_MIN} ORDER BY {score} DESC, rn LIMIT {most}",
-    )
+    ranked = f"WHERE score >= {EVIDENCE_MIN} ORDER BY score DESC, rn LIMIT {most}"
+    query = select(f"rn, score, {broken}", of=f"({scored})", rest=ranked)
     return tuple(_flagged(row, found) for row in connection.execute(query).fetchall())
+
+
+def _causes(found: Sequence[Judged], rules: Rules) -> list[list[int]]:
+    """The places of the rules that would be broken together by one wrong value, or by one new item."""
+    alike = [set(rule.about()) for rule in rules.rules if isinstance(rule, Unlike)]
+    causes: dict[object, list[int]] = {}
+    for place, each in enumerate(found):
+        rule = each.rule
+        cause: object = rule.about()[:1]
+        if isinstance(rule, Odd) and rule.facet.kind == "value" and rule.given is None:
+            cause = frozenset(_with(rule.facet.column, alike))
+        elif isinstance(rule, RowRepeats | KeyRepeats | SeenBefore):
+            cause = "repeated"
+        causes.setdefault(cause, []).append(place)
+    return list(causes.values())
+
+
+def _with(column: str, alike: Sequence[set[str]]) -> set[str]:
+    """The columns that go with this one, by whatever others."""
+    found, before = {column}, set[str]()
+    while found != before:
+        before = set(found)
+        found.update(*(pair for pair in alike if pair & found))
+    return found
 
 
 def _once(rules: Rules) -> list[AboutRows]:
@@ -72,8 +105,7 @@ def _evidence(judged: Judged) -> str:
 
 
 def _flagged(row: Sequence[object], judged: Sequence[Judged]) -> FlaggedRow:
-    evidence = [(round(float(str(value)), 6), each.rule.id) for value, each in zip(row[1:], judged, strict=True)]
-    reasons = [
-        Reason(rule=rule, evidence=value) for value, rule in sorted(evidence, key=lambda e: (-e[0], e[1])) if value > 0
-    ]
-    return FlaggedRow(row=int(str(row[0])), score=round(sum(r.evidence for r in reasons), 6), reasons=tuple(reasons))
+    number, score, *evidence = (float(str(value)) for value in row)
+    named = sorted((-value, each.rule.id) for value, each in zip(evidence, judged, strict=True) if value > 0)
+    reasons = tuple(Reason(rule=rule, evidence=round(-value, 6)) for value, rule in named)
+    return FlaggedRow(row=int(number), score=round(score, 6), reasons=reasons)
