@@ -7,11 +7,16 @@ meet a condition Great Expectations has written already. A condition that somebo
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
 from great_expectations.constants import MAX_RESULT_RECORDS
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
+from great_expectations.expectations.metrics.column_aggregate_metrics.column_outlier_statistics import (
+    IQR_METHOD,
+    OutlierStatistics,
+)
 from great_expectations.expectations.registry import get_metric_provider
 from great_expectations.util import convert_to_json_serializable
 
@@ -62,6 +67,8 @@ def reading_of(metric: Any, known: Mapping[Any, Any], engine: Any) -> Reading | 
             return _of_rows_left(metric, known, engine)
     if metric.metric_name == "column.quantile_values":
         return _of_quantiles(metric, engine)
+    if metric.metric_name == "column.outlier_statistics" and metric.metric_value_kwargs.get("method") == IQR_METHOD:
+        return _of_quartiles(metric, engine)
     aggregate = metric.metric_dependencies.get("metric_partial_fn")
     return None if aggregate is None else _of_aggregate(metric, known[aggregate.id], engine)
 
@@ -129,6 +136,22 @@ def _of_quantiles(metric: Any, engine: Any) -> Reading:
     exact = sa.func.quantile_disc(sa.column(column), sa.literal_column(str(quantiles)))
     total = Total(source_of(engine, domain), column, exact)
     return Reading(metric.id, total, lambda values: [None] * len(quantiles) if values is None else list(values))
+
+
+def _of_quartiles(metric: Any, engine: Any) -> Reading:
+    """What lies within the middle half: Great Expectations has it for the dialects that it knows by name alone."""
+    column = metric.metric_domain_kwargs["column"]
+    domain = {key: value for key, value in metric.metric_domain_kwargs.items() if key != "column"}
+    number: sa.ColumnElement[Any] = sa.cast(sa.column(column), sa.Double())
+    quartiles = sa.func.quantile_cont(number, sa.literal_column("[0.25, 0.75]"))
+
+    def tell(ends: list[float] | None) -> OutlierStatistics:
+        if ends is None or not all(map(isfinite, ends)):
+            return OutlierStatistics(None, None, None)
+        low, high = ends
+        return OutlierStatistics(low, high, high - low)
+
+    return Reading(metric.id, Total(source_of(engine, domain), column, quartiles), tell)
 
 
 def _of_aggregate(metric: Any, aggregate: Any, engine: Any) -> Reading:
