@@ -147,7 +147,8 @@ def main(words: list[str]) -> int:
             run(name, few, WARM_ROWS)
         write_orders(path, chosen.rows)
         runs = turns(names, path, rows=chosen.rows, rounds=chosen.rounds)
-    print(f"{len(NAMES)} expectations, {chosen.rows:,} rows, median of {chosen.rounds} rounds")
+    busy = f"{os.getloadavg()[1]:.1f} processes wanted {os.cpu_count()} processors"
+    print(f"{len(NAMES)} expectations, {chosen.rows:,} rows, median of {chosen.rounds} rounds; {busy}")
     print("\n".join(table(runs)))
     sentences = missed(runs)
     print(f"missed: {'; '.join(sentences)}" if sentences else "kept: every bar, and all find the same broken rows")
