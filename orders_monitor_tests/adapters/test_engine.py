@@ -540,10 +540,11 @@ def test_a_profile_says_what_is_in_the_columns(tmp_path):
     assert {
         "name": "n", "type": "INTEGER", "nulls": 0, "distinct": 2, "minimum": "1", "maximum": "3",
         "mean": 2.33333333333, "deviation": 1.15470053838, "total": 7.0, "top": (("3", 2), ("1", 1)),
+        "histogram": ((1.0, 2.0, 1), (2.0, 3.0, 2)),
     } == n  # fmt: skip  # one fact a pair
     assert {
         "name": "t", "type": "VARCHAR", "nulls": 0, "distinct": 2,
-        "lengths": (1.0, 2.33333333333, 3.0), "top": (("bbb", 2), ("a", 1)),
+        "lengths": (1.0, 2.33333333333, 3.0), "top": (("bbb", 2), ("a", 1)), "patterns": (("aaa", 2), ("a", 1)),
     } == t  # fmt: skip  # one fact a pair
     assert {
         "name": "m", "type": "DECIMAL(12,2)", "nulls": 2, "distinct": 1, "minimum": "1.50", "maximum": "1.50",
@@ -575,15 +576,15 @@ def test_of_personal_columns_no_value_is_shown(tmp_path):
     ]
 
 
-def test_the_sketch_is_of_the_text_and_tells_overlap(tmp_path):
-    """The 64 smallest hashes are those of the distinct texts, whatever the type, and repeated values count once."""
+def test_the_sketch_is_of_the_value_and_tells_overlap(tmp_path):
+    """The 64 smallest hashes are those of the distinct values, whatever the type, and repeated values count once."""
     many = ENGINE.profile(
         land(tmp_path, "SELECT i AS a, i::VARCHAR AS b, i % 10 AS c FROM range(20000) t(i)"), personal=frozenset()
     )
     a, b, c = many.columns
 
     with duckdb.connect() as connection:
-        smallest = connection.execute("SELECT hash(i::VARCHAR) FROM range(20000) t(i) ORDER BY 1 LIMIT 64").fetchall()
+        smallest = connection.execute("SELECT hash(i::DOUBLE) FROM range(20000) t(i) ORDER BY 1 LIMIT 64").fetchall()
     assert tuple(row[0] for row in smallest) == a.sketch == b.sketch
     assert 10 == len(c.sketch)
 

@@ -13,8 +13,9 @@ from orders_monitor.adapters.engine.injecting import inject
 from orders_monitor.adapters.engine.learning import learn
 from orders_monitor.adapters.engine.measuring import measure
 from orders_monitor.adapters.engine.memory import remember
-from orders_monitor.adapters.engine.profiling import profile_of, unequal_rows
+from orders_monitor.adapters.engine.profiling import profile_of
 from orders_monitor.adapters.engine.row_flags import flag
+from orders_monitor.adapters.engine.scan import unequal_rows
 from orders_monitor.adapters.engine.session import (
     first_line,
     integer,

@@ -1,191 +1,135 @@
-"""The statistics of one partition: a scan over every column, one over the numbers, then a narrow look at each column.
-
-The narrow looks (smallest distinct hashes, most frequent values) need the number of distinct values that the scan
-found. Asked inside the scan they cost five times as much, and with 300 columns more memory than the engine has.
-"""
+"""The statistics of one partition: one pass over the file, and then questions to what the pass kept in memory."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.session import integer, numbered, one, schema_of, select
-from orders_monitor.adapters.engine.types import Family, decimal_size, family
+from orders_monitor.adapters.engine import detail
+from orders_monitor.adapters.engine.columns import Facts, Scanned, footer_of, scanned_columns
+from orders_monitor.adapters.engine.scan import EXACT_DUPLICATES_ROWS_MAX, Scan, scanned
+from orders_monitor.adapters.engine.session import integer, numbered, schema_of
 from orders_monitor.core.profile import ColumnProfile, Profile
-from orders_monitor.core.schema import Schema
 
-TOP_DISTINCT_MAX = 50
-TOP_CHARACTERS_MAX = 64
-SKETCH_HASHES = 64
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-# Above this width a sum could leave DECIMAL(38) and would end the scan; a DOUBLE cannot.
-_SUMMABLE_DIGITS_MAX = 27
-# Only hashes below a threshold are compared: about four sketches' worth remain, whatever HyperLogLog missed.
-_SKETCH_CANDIDATES = 4 * SKETCH_HASHES
-
-Facts = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scanned:
-    """One column on its way through the scan: where it is, what it is, and whether its values may be shown."""
-
-    index: int
-    name: str
-    type: str
-    personal: bool
-
-    @property
-    def family(self) -> Family:
-        return family(self.type)
-
-    @property
-    def sql(self) -> str:
-        """What is counted: nested and rare types as their text."""
-        return f"CAST(c{self.index} AS VARCHAR)" if self.family == "other" else f"c{self.index}"
-
-    @property
-    def number(self) -> str:
-        wide = self.family == "floating" or decimal_size(self.type)[0] > _SUMMABLE_DIGITS_MAX
-        return f"CAST(c{self.index} AS DOUBLE)" if wide else f"c{self.index}"
+# These come from the rows and hashes that the pass kept, and are estimates where it did not keep all.
+_OF_KEPT_ROWS = ("distinct", "deviation", "quantiles", "lengths", "top", "sketch", "histogram", "patterns", "hours")
 
 
 def profile_of(connection: duckdb.DuckDBPyConnection, path: Path, *, personal: frozenset[str]) -> Profile:
-    """The profile of a Parquet file; of the columns named in `personal` no value is shown, also not the extremes."""
+    """The profile of a Parquet file; of the columns named in `personal` no value is shown, also not the extremes.
+
+    Uses the connection's temporary tables `kept` and `scanned`, and drops them.
+    """
     schema = schema_of(connection, path)
-    columns = [
-        _Scanned(index=index, name=column.name, type=column.type, personal=column.name in personal)
-        for index, column in enumerate(schema.columns)
-    ]
-    source = numbered(path, schema)
-    facts = {
-        **_ask(connection, source, {"rows": "count(*)", "unequal": unequal_rows(schema)} | _statistics(columns)),
-        **_quantiles(connection, source, columns),
-    }
-    return Profile(
-        rows=_integer(facts["rows"]),
-        duplicate_rows=_integer(facts["rows"]) - _integer(facts["unequal"]),
-        columns=tuple(_column(connection, source, column, facts) for column in columns),
-    )
-
-
-def unequal_rows(schema: Schema) -> str:
-    """SQL of the number of different rows, by 128 bits of hash: the columns hashed in both directions."""
-    there = [f"c{index}" for index in range(len(schema.columns))]
-    back = list(reversed(there))
-    return f"count(DISTINCT hash({', '.join(there)})::UHUGEINT * 18446744073709551616 + hash({', '.join(back)}))"
-
-
-def _ask(connection: duckdb.DuckDBPyConnection, source: str, wanted: Mapping[str, str]) -> Facts:
-    answer = one(connection.execute(select(", ".join(wanted.values()), of=source)))
-    return dict(zip(wanted, answer, strict=True))
-
-
-def _quantiles(connection: duckdb.DuckDBPyConnection, source: str, columns: list[_Scanned]) -> Facts:
-    """On one thread: approximate quantiles follow the order of the values, and equal bytes must have equal profiles."""
-    wanted = {
-        f"quantiles{column.index}": f"approx_quantile(CAST(c{column.index} AS DOUBLE), {list(QUANTILES)})"
-        for column in columns
-        if column.family in ("integer", "decimal", "floating")
-    }
-    if not wanted:
-        return {}
+    footer = footer_of(connection, path)
+    columns = scanned_columns(schema, footer, personal=personal)
     threads = integer(connection.execute("SELECT current_setting('threads')"))
-    connection.execute("SET threads = 1")
     try:
-        return _ask(connection, source, wanted)
+        scan = scanned(connection, numbered(path, schema), schema, footer, columns)
+        overview = detail.overview(connection, columns)
+        profiles = tuple(_column(connection, column, scan, overview) for column in columns)
     finally:
         connection.execute(f"SET threads = {threads}")
-
-
-def _statistics(columns: list[_Scanned]) -> dict[str, str]:
-    wanted: dict[str, str] = {}
-    for column in columns:
-        wanted |= {f"{fact}{column.index}": sql for fact, sql in _statistics_of(column).items()}
-    return wanted
-
-
-def _statistics_of(column: _Scanned) -> dict[str, str]:
-    wanted = {"values": f"count({column.sql})", "distinct": f"approx_count_distinct({column.sql})"}
-    match column.family:
-        case "integer" | "decimal" | "floating":
-            double = f"CAST(c{column.index} AS DOUBLE)"
-            wanted |= _extremes(column) | {
-                "mean": f"avg({column.number})",
-                "deviation": f"stddev_samp({double})",
-                "total": f"sum({column.number})",
-            }
-        case "temporal":
-            wanted |= _extremes(column)
-        case "text" | "other":
-            wanted |= {"short": f"min(length({column.sql}))", "long": f"max(length({column.sql}))"}
-            wanted |= {"length": f"avg(length({column.sql}))"}
-    return wanted
-
-
-def _extremes(column: _Scanned) -> dict[str, str]:
-    return {f"{end}imum": f"CAST({end}(c{column.index}) AS VARCHAR)" for end in ("min", "max")}
-
-
-def _sketch(connection: duckdb.DuckDBPyConnection, source: str, column: _Scanned, distinct: int) -> tuple[int, ...]:
-    hashed = select(
-        f"hash(CAST(c{column.index} AS VARCHAR)) AS h", of=source, rest=f"WHERE c{column.index} IS NOT NULL"
+        connection.execute("DROP TABLE IF EXISTS kept")
+        connection.execute("DROP TABLE IF EXISTS scanned")
+    return Profile(
+        rows=scan.rows,
+        duplicate_rows=scan.duplicate_rows,
+        columns=profiles,
+        sampled_rows=scan.kept_rows,
+        duplicate_rows_approximate=scan.rows > EXACT_DUPLICATES_ROWS_MAX,
     )
-    few = distinct <= _SKETCH_CANDIDATES
-    small = "" if few else f"WHERE h < {2**64 * _SKETCH_CANDIDATES // distinct}::UBIGINT"
-    query = select("DISTINCT h", of=f"({hashed})", rest=f"{small} ORDER BY h LIMIT {SKETCH_HASHES}")
-    return tuple(int(row[0]) for row in connection.execute(query).fetchall())
 
 
-def _top(connection: duckdb.DuckDBPyConnection, source: str, column: _Scanned) -> tuple[tuple[str, int], ...]:
-    shown = f"left(CAST(c{column.index} AS VARCHAR), {TOP_CHARACTERS_MAX})"
-    most_first = f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {TOP_DISTINCT_MAX}"
-    query = select(f"{shown}, count(*)", of=source, rest=f"WHERE c{column.index} IS NOT NULL {most_first}")
-    return tuple((str(value), int(rows)) for value, rows in connection.execute(query).fetchall())
+def _column(connection: duckdb.DuckDBPyConnection, column: Scanned, scan: Scan, overview: Facts) -> ColumnProfile:
+    def counted(fact: str) -> object:
+        return scan.facts.get(f"{fact}{column.index}")
 
+    def kept(fact: str) -> object:
+        return overview.get(f"{fact}{column.index}")
 
-def _is_listed(column: _Scanned, distinct: int) -> bool:
-    few = 0 < distinct <= TOP_DISTINCT_MAX
-    return few and not column.personal and column.family in ("text", "boolean", "integer")
-
-
-def _column(connection: duckdb.DuckDBPyConnection, source: str, column: _Scanned, facts: Facts) -> ColumnProfile:
-    def fact(named: str) -> object:
-        return facts.get(f"{named}{column.index}")
-
-    shown = not column.personal
-    lengths = tuple(_finite(fact(named)) for named in ("short", "length", "long"))
-    quantiles, distinct = fact("quantiles"), _integer(fact("distinct"))
+    values = _integer(counted("values"))
+    quantiles = _all_finite(kept("quantiles")) if not column.personal else ()
+    ends = [_finite(counted(f"{end}imum")) if column.is_number else None for end in ("min", "max")]
+    edges = detail.edges_of(quantiles, *ends, whole=column.family == "integer")
+    found = detail.of_column(connection, column, edges=edges)
+    different = _integer(found["different"])
+    distinct, sketch = _distinct(column, scan, found, values=values, different=different)
+    rows = _stands_for(values=values, kept=_integer(kept("kept")))
     return ColumnProfile(
         name=column.name,
         type=column.type,
-        nulls=_integer(facts["rows"]) - _integer(fact("values")),
+        nulls=scan.rows - values,
         distinct=distinct,
-        minimum=_text(fact("minimum")) if shown else None,
-        maximum=_text(fact("maximum")) if shown else None,
-        mean=_finite(fact("mean")),
-        deviation=_finite(fact("deviation")),
-        total=_finite(fact("total")),
-        quantiles=_all_finite(quantiles) if shown and isinstance(quantiles, list) else (),
-        lengths=None if None in lengths else (lengths[0] or 0.0, lengths[1] or 0.0, lengths[2] or 0.0),
-        top=_top(connection, source, column) if _is_listed(column, distinct) else (),
-        sketch=_sketch(connection, source, column, distinct),
+        minimum=None if column.personal else _text(counted("minimum")),
+        maximum=None if column.personal else _text(counted("maximum")),
+        mean=_finite(counted("mean")),
+        deviation=_finite(kept("deviation")),
+        total=_finite(counted("total")),
+        quantiles=quantiles,
+        lengths=_lengths([_finite(kept(fact)) for fact in ("short", "length", "long")]),
+        top=tuple((value, rows(n)) for value, n in detail.top_of(found, distinct)),
+        sketch=sketch,
+        histogram=tuple((low, high, rows(n)) for low, high, n in detail.histogram_of(found, edges, *ends)),
+        patterns=tuple((shape, rows(n)) for shape, n in detail.patterns_of(found)),
+        hours=tuple(rows(n) for n in detail.hours_of(found)),
+        approximate=_approximate(column, scan, different=different),
     )
 
 
-def _all_finite(values: list[object]) -> tuple[float, ...]:
-    numbers = [_finite(value) for value in values]
+def _distinct(column: Scanned, scan: Scan, found: Facts, *, values: int, different: int) -> tuple[int, tuple[int, ...]]:
+    """The number of distinct values, and the smallest hashes of them.
+
+    Of a column with many values both are of the hashes that the pass kept. Otherwise they are of the kept rows, and
+    what was not seen is estimated from the values that were kept once and twice (Chao's lower bound, 1984).
+    """
+    seen = sorted(set(_integers(found["hashes"])))[: detail.SKETCH_HASHES]
+    if scan.kept_rows is None:
+        return different, tuple(seen)
+    small = sorted(scan.hashes.get(column.index, frozenset()))
+    if len(small) >= detail.SKETCH_HASHES:
+        return min(values, max(different, round(len(small) / scan.hashes_share))), tuple(small[: detail.SKETCH_HASHES])
+    once, twice = _integer(found["once"]), _integer(found["twice"])
+    unseen = once * (once - 1) / (2 * (twice + 1))
+    return min(values, different + round(unseen)), tuple(sorted({*seen, *small})[: detail.SKETCH_HASHES])
+
+
+def _approximate(column: Scanned, scan: Scan, *, different: int) -> tuple[str, ...]:
+    """The names of the statistics that are estimates; also of a small file's shapes, where there are too many."""
+    if scan.kept_rows is not None:
+        return _OF_KEPT_ROWS
+    return ("patterns",) if column.family == "text" and detail.shaped_step(different) > 1 else ()
+
+
+def _stands_for(*, values: int, kept: int) -> Callable[[int], int]:
+    """How many rows of the file some kept rows with a value stand for."""
+
+    def rows(count: int) -> int:
+        return round(count * values / kept) if kept else 0
+
+    return rows
+
+
+def _lengths(lengths: list[float | None]) -> tuple[float, float, float] | None:
+    short, mean, long = lengths
+    return None if short is None or mean is None or long is None else (short, mean, long)
+
+
+def _all_finite(values: object) -> tuple[float, ...]:
+    numbers = [_finite(value) for value in values] if isinstance(values, list) else []
     return tuple(number for number in numbers if number is not None) if None not in numbers else ()
 
 
 def _finite(value: object) -> float | None:
-    """The number, or None for what JSON cannot say. Rounded: sums of doubles depend on which thread added first."""
+    """The number in twelve digits, or None for what JSON cannot say."""
     if value is None or not math.isfinite(number := float(str(value))):
         return None
     return float(f"{number:.12g}")
+
+
+def _integers(found: object) -> list[int]:
+    return [int(number) for number in found] if isinstance(found, list) else []
 
 
 def _integer(value: object) -> int:
