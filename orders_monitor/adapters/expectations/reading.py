@@ -35,6 +35,13 @@ _FORMS: Mapping[str, Form] = {
     KNOWN: "narrow",
 }
 
+# Whole numbers and decimals add up to the same in any order; for floats DuckDB keeps what was rounded away.
+_ADDED_UP: Mapping[str, tuple[Any, Any]] = {
+    "column.mean": (sa.func.avg, sa.func.favg),
+    "column.sum": (sa.func.sum, sa.func.fsum),
+}
+_FLOATS = ("DOUBLE", "FLOAT")
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -70,7 +77,7 @@ def reading_of(metric: Any, known: Mapping[Any, Any], engine: Any) -> Reading | 
     if metric.metric_name == "column.outlier_statistics" and metric.metric_value_kwargs.get("method") == IQR_METHOD:
         return _of_quartiles(metric, engine)
     aggregate = metric.metric_dependencies.get("metric_partial_fn")
-    return None if aggregate is None else _of_aggregate(metric, known[aggregate.id], engine)
+    return None if aggregate is None else _of_aggregate(metric, aggregate, known, engine)
 
 
 def _of_values(metric: Any, name: str, known: Mapping[Any, Any], engine: Any) -> Reading | None:
@@ -154,13 +161,21 @@ def _of_quartiles(metric: Any, engine: Any) -> Reading:
     return Reading(metric.id, Total(source_of(engine, domain), column, quartiles), tell)
 
 
-def _of_aggregate(metric: Any, aggregate: Any, engine: Any) -> Reading:
-    expression, compute, accessor = aggregate
+def _of_aggregate(metric: Any, aggregate: Any, known: Mapping[Any, Any], engine: Any) -> Reading:
+    expression, compute, accessor = known[aggregate.id]
     column = (accessor or {}).get("column")
-    if metric.metric_name == "column.mean" and column is not None:
-        # Theirs is of the column times 1.0, a float: the order in which threads add up would be in the result.
-        expression = sa.func.avg(sa.column(column))
+    if metric.metric_name in _ADDED_UP and column is not None:
+        # Theirs is of floats, added up in the order in which threads come to them, which would be in the result.
+        exact, compensated = _ADDED_UP[metric.metric_name]
+        floats = _type_of(column, known) in _FLOATS
+        expression = (compensated if floats else exact)(sa.column(column))
     return Reading(metric.id, Total(source_of(engine, compute), column, expression), convert_to_json_serializable)
+
+
+def _type_of(column: str, known: Mapping[Any, Any]) -> str | None:
+    """DuckDB's name for the type of a column, which Great Expectations asks for before anything else."""
+    described = (value for metric, value in known.items() if metric.metric_name == "table.column_types")
+    return next((type(each["type"]).__name__ for each in next(described, ()) if each["name"] == column), None)
 
 
 def source_of(engine: Any, domain: Mapping[str, Any]) -> Source:
