@@ -4,7 +4,14 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from orders_monitor.core.profile import ColumnProfile, Profile
+
 WIDTH, HEIGHT, LABEL = 560, 26, 190
+COLUMNS_MAX = 60
+
+_NULLS_WIDTH = 70
+_BARS_WIDTH = 180
+_INK, _BAND, _ALARM, _TEXT = "#1f6fb2", "#cfe3f5", "#c0392b", "#333333"
 
 
 def bars(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> str:
@@ -14,13 +21,73 @@ def bars(title: str, rows: Sequence[tuple[str, float, float | None, float | None
     """
     if not rows:
         return ""
-    lines = [_row(index, *row) for index, row in enumerate(rows)]
-    height = HEIGHT * len(rows) + 8
+    return _picture(title, [_row(index, *row) for index, row in enumerate(rows)])
+
+
+def profile(found: Profile, *, personal: frozenset[str]) -> str:
+    """A Markdown image: for each column its name, its share of nulls, and the shape of its values as bars.
+
+    The bars are the histogram of numbers, the rows of each hour of times, and the frequent values of the rest, each
+    scaled to its own highest. A personal column has no bars. The first COLUMNS_MAX columns; empty text for none.
+    """
+    shown = found.columns[:COLUMNS_MAX]
+    if not shown:
+        return ""
+    lines = [
+        _label(index, column.name)
+        + _nulls(index, found.null_share(column.name) or 0.0)
+        + ("" if column.name in personal else _heights(index, *_shape_of(column)))
+        for index, column in enumerate(shown)
+    ]
+    rest = f", the first {COLUMNS_MAX} of {len(found.columns)}" if len(found.columns) > COLUMNS_MAX else ""
+    return _picture(f"columns{rest}: name, nulls, values", lines)
+
+
+def _picture(title: str, lines: Sequence[str]) -> str:
+    height = HEIGHT * len(lines) + 8
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
         f'font-size="12"><rect width="{WIDTH}" height="{height}" fill="#ffffff"/>{"".join(lines)}</svg>'
     )
     return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def _label(index: int, name: str) -> str:
+    return f'<text x="4" y="{HEIGHT * index + 17}" fill="{_TEXT}">{escape(_printable(name[:28]))}</text>'
+
+
+def _nulls(index: int, share: float) -> str:
+    """The share of rows without a value, as a filled part of a bar and in words."""
+    x, y = LABEL + 10, HEIGHT * index + 8
+    return (
+        f'<rect x="{x}" y="{y}" width="{_NULLS_WIDTH}" height="10" fill="{_BAND}"/>'
+        f'<rect x="{x}" y="{y}" width="{round(share * _NULLS_WIDTH, 1)}" height="10" fill="{_ALARM}"/>'
+        f'<text x="{x + _NULLS_WIDTH + 6}" y="{y + 9}" fill="{_TEXT}">{share:.1%}</text>'
+    )
+
+
+def _shape_of(column: ColumnProfile) -> tuple[str, Sequence[int]]:
+    """What the bars of a column are, and how many rows each has."""
+    if column.histogram:
+        return "values", [rows for _, _, rows in column.histogram]
+    if column.hours:
+        return "hours", column.hours
+    return "frequent", [rows for _, rows in column.top]
+
+
+def _heights(index: int, kind: str, counts: Sequence[int]) -> str:
+    """Bars side by side, the highest as high as the line."""
+    highest = max(counts, default=0)
+    if highest == 0:
+        return ""
+    x, foot, room = WIDTH - _BARS_WIDTH - 60, HEIGHT * index + 22, HEIGHT - 6
+    width = min(14.0, _BARS_WIDTH / len(counts))
+    drawn = "".join(
+        f'<rect x="{round(x + place * width, 1)}" y="{round(foot - count / highest * room, 1)}" '
+        f'width="{round(width * 0.85, 1)}" height="{round(count / highest * room, 1)}" fill="{_INK}"/>'
+        for place, count in enumerate(counts)
+    )
+    return f'{drawn}<text x="{WIDTH - 56}" y="{foot - 5}" fill="{_TEXT}">{kind}</text>'
 
 
 def _row(index: int, name: str, value: float, low: float | None, high: float | None) -> str:

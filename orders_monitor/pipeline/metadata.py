@@ -95,26 +95,27 @@ def of_landing(landing: Landing, table: MonitoredTable) -> Metadata:
     }
 
 
-def of_profile(profile: Profile) -> Metadata:
-    """profile: the statistics of every column, as a table."""
+def of_profile(profile: Profile, *, personal: frozenset[str]) -> Metadata:
+    """profile: every column as a table and a picture; `~` is an estimate. Of the `personal` ones no value, no mean."""
     return {
         ROW_COUNT: dg.MetadataValue.int(profile.rows),
         DUPLICATE_ROWS: dg.MetadataValue.int(profile.duplicate_rows),
-        COLUMNS: tables.records(
-            [
-                {
-                    "column": c.name,
-                    "type": c.type,
-                    "nulls": c.nulls,
-                    "distinct (about)": c.distinct,
-                    "minimum": c.minimum or "",
-                    "mean": "" if c.mean is None else f"{c.mean:,.4g}",
-                    "maximum": c.maximum or "",
-                }
-                for c in profile.columns
-            ]
+        COLUMNS: tables.records([tables.profiled(c, shown=c.name not in personal) for c in profile.columns]),
+        CHART: dg.MetadataValue.md(
+            f"{charts.profile(profile, personal=personal) or 'no column'}\n\n{_counted(profile)}"
         ),
     }
+
+
+def _counted(profile: Profile) -> str:
+    """What of a profile is counted, and what is estimated from how many rows."""
+    if profile.sampled_rows is None:
+        return f"Counted on all {profile.rows:,} rows."
+    repeated = "; repeated rows are estimated" if profile.duplicate_rows_approximate else ""
+    return (
+        f"Rows, nulls, extremes, means and totals are counted on all {profile.rows:,} rows{repeated}. `~` and the bars "
+        f"are estimates, from {profile.sampled_rows:,} rows and from the hashes of every value."
+    )
 
 
 def of_plan(plan: Plan, quality: Quality, dropped: Sequence[str] = (), claims: Sequence[str] = ()) -> Metadata:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.schema import Schema
+from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.resources import Desk, Stores
@@ -24,7 +24,9 @@ def profile_asset(table: MonitoredTable) -> dg.AssetsDefinition:
         """Counts, nulls, quantiles and fingerprints of every landed column; no row's values."""
         with stores.at(context, table) as desk:
             scanned = scan(desk, context.partition_key)
-        return dg.MaterializeResult(metadata=metadata.of_profile(scanned))
+        seen = Schema(columns=tuple(ColumnSchema(name=c.name, type=c.type) for c in scanned.columns))
+        personal = personal_columns(table, seen)
+        return dg.MaterializeResult(metadata=metadata.of_profile(scanned, personal=personal))
 
     return profile
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from orders_monitor.core.contract import Contract
+from orders_monitor.core.profile import ColumnProfile
 from orders_monitor.core.schema import Schema
 
 
@@ -44,6 +45,27 @@ def lineage(sources: Mapping[str, tuple[str, ...]], asset: dg.AssetKey) -> dg.Me
             }
         )
     )
+
+
+def profiled(column: ColumnProfile, *, shown: bool) -> dict[str, str | int]:
+    """A column's statistics as a row; an estimate begins with `~`, and of a personal column no number of a value is."""
+    about = dict.fromkeys(column.approximate, "~")
+
+    def said(field: str, value: float | None) -> str:
+        return "" if value is None or not shown else f"{about.get(field, '')}{value:,.4g}"
+
+    median = column.quantiles[len(column.quantiles) // 2] if column.quantiles else None
+    return {
+        "column": column.name,
+        "type": column.type,
+        "nulls": column.nulls,
+        "distinct": f"{about.get('distinct', '')}{column.distinct:,}",
+        "minimum": (column.minimum or "") if shown else "",
+        "median": said("quantiles", median),
+        "mean": said("mean", column.mean),
+        "deviation": said("deviation", column.deviation),
+        "maximum": (column.maximum or "") if shown else "",
+    }
 
 
 def records(rows: Sequence[Mapping[str, str | int]]) -> dg.MetadataValue:

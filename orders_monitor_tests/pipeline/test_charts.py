@@ -6,7 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.pipeline.charts import bars
+from orders_monitor.pipeline.charts import profile as profile_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 INSIDE, OUTSIDE = "#1f6fb2", "#c0392b"
@@ -14,7 +16,12 @@ INSIDE, OUTSIDE = "#1f6fb2", "#c0392b"
 
 def drawn(*rows: tuple[str, float, float | None, float | None]) -> ET.Element:
     """The picture of a chart, parsed as the browser does."""
-    found = re.fullmatch(r"!\[metrics\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", bars("metrics", rows))
+    return parsed(bars("metrics", rows))
+
+
+def parsed(markdown: str) -> ET.Element:
+    """The picture in a Markdown image."""
+    found = re.fullmatch(r"!\[[a-z ,:0-9]+\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", markdown)
     assert found
     return ET.fromstring(base64.b64decode(found[1]))  # noqa: S314 - our own picture
 
@@ -71,3 +78,53 @@ def test_a_column_may_be_called_anything(name):
 
     assert {"svg", "rect", "text", "circle"} == kinds
     assert re.sub(r"[\x00-\x1f]", "\N{REPLACEMENT CHARACTER}", name)[:28] == texts(picture)[0]
+
+
+def column(name: str, **statistics: object) -> ColumnProfile:
+    """A column of a profile of four rows."""
+    return ColumnProfile.model_validate({"name": name, "type": "BIGINT", "nulls": 1, "distinct": 2, **statistics})
+
+
+def test_a_profile_shows_nulls_and_the_shape_of_each_column():
+    """Numbers as a histogram, times by hour, others by frequent value; each with its share of nulls."""
+    columns = (
+        column("amount", histogram=((0.0, 1.0, 1), (1.0, 2.0, 2))),
+        column("at", hours=(3, *[0] * 23)),
+        column("status", top=(("<b>", 2), ("new", 1))),
+        column("note"),
+    )
+    picture = parsed(profile_chart(Profile(rows=4, duplicate_rows=0, columns=columns), personal=frozenset()))
+    heights = [float(bar.get("height") or "nan") for bar in picture.iter(f"{SVG}rect") if bar.get("fill") == INSIDE]
+
+    assert [
+        "amount",
+        "25.0%",
+        "values",
+        "at",
+        "25.0%",
+        "hours",
+        "status",
+        "25.0%",
+        "frequent",
+        "note",
+        "25.0%",
+    ] == texts(picture)
+    assert [10.0, 20.0, 20.0, *[0.0] * 23, 20.0, 10.0] == heights
+
+
+def test_a_personal_column_has_no_shape():
+    """Of a personal column the picture shows its name and its nulls."""
+    secret = column("<mail>", histogram=((0.0, 1.0, 3),), hours=(3, *[0] * 23), top=(("ann", 3),))
+    found = Profile(rows=4, duplicate_rows=0, columns=(secret,))
+
+    assert ["<mail>", "25.0%"] == texts(parsed(profile_chart(found, personal=frozenset({"<mail>"}))))
+    assert "" == profile_chart(Profile(rows=0, duplicate_rows=0, columns=()), personal=frozenset())
+
+
+def test_a_wide_table_is_cut():
+    """Sixty columns are drawn, and the title says of how many."""
+    found = Profile(rows=0, duplicate_rows=0, columns=tuple(column(f"c{n}", nulls=0) for n in range(61)))
+    chart = profile_chart(found, personal=frozenset())
+
+    assert chart.startswith("![columns, the first 60 of 61: name, nulls, values](")
+    assert 120 == len(texts(parsed(chart)))

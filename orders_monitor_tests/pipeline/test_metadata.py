@@ -6,6 +6,7 @@ import pytest
 
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.plan import Hold, Plan
+from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.review import Gate
 from orders_monitor.pipeline import links, metadata, sentences, tables
 from orders_monitor_tests.small_shop import DAY, declared
@@ -112,3 +113,29 @@ def test_links_lead_to_the_pages_of_the_ui():
     assert "http://ui/locations/orders_monitor/jobs/small_shop_review/playground" == (
         links.launchpad_url("small_shop", "http://ui")
     )
+
+
+def test_of_a_personal_column_nothing_of_its_values_is_shown():
+    """Name, type, nulls and how many values: no extreme, no median, no mean, no deviation."""
+    phone = ColumnProfile(
+        name="phone", type="BIGINT", nulls=1, distinct=3, minimum="1", maximum="9", mean=4.9, deviation=2.0,
+        quantiles=(1.0, 2.0, 4.9, 7.0, 9.0), approximate=("distinct", "quantiles"),
+    )  # fmt: skip  # one fact a pair
+    hidden = {"column": "phone", "type": "BIGINT", "nulls": 1, "distinct": "~3"}
+    blank = dict.fromkeys(("minimum", "median", "mean", "deviation", "maximum"), "")
+
+    assert hidden | blank == tables.profiled(phone, shown=False)
+    assert hidden | {
+        "minimum": "1", "median": "~4.9", "mean": "4.9", "deviation": "2", "maximum": "9",
+    } == tables.profiled(phone, shown=True)  # fmt: skip  # one fact a pair
+
+
+def test_a_profile_says_what_is_counted_and_what_is_estimated():
+    """Under the picture stands how many rows the estimates are from."""
+    small = Profile(rows=5, duplicate_rows=0, columns=())
+    large = Profile(rows=5_000_000, duplicate_rows=9, columns=(), sampled_rows=60_000, duplicate_rows_approximate=True)
+    said = [str(metadata.of_profile(found, personal=frozenset())["chart"].value) for found in (small, large)]
+
+    assert said[0].endswith("Counted on all 5 rows.")
+    assert "all 5,000,000 rows; repeated rows are estimated." in said[1]
+    assert "from 60,000 rows" in said[1]
