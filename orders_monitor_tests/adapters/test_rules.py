@@ -1,4 +1,4 @@
-"""Rules over rows: each kind is broken by the row that breaks it and by no other; what cannot be judged has no number."""
+"""Each kind of rule is broken by the row that breaks it and by no other; what cannot be judged has no number."""
 
 from datetime import date, timedelta
 
@@ -45,46 +45,76 @@ SHOP = """
         'a fine item ' || chr(CAST(65 + n % 15 AS INTEGER)) AS description,
         (CASE WHEN n // 3 % 10 = 9 THEN -1 ELSE 1 END) * (2 + n % 4) AS quantity,
         CAST(1.5 * (1 + n % 15) AS DECIMAL(12,2)) AS price,
-        CAST(1.5 * (1 + n % 15) * (CASE WHEN n // 3 % 10 = 9 THEN -1 ELSE 1 END) * (2 + n % 4) AS DECIMAL(12,2)) AS amount,
+        CAST(price * quantity AS DECIMAL(12,2)) AS amount,
         CASE WHEN n // 3 % 4 = 3 THEN NULL ELSE 500 + n // 3 % 7 END AS customer,
         CASE n // 3 % 7 WHEN 0 THEN 'FR' WHEN 1 THEN 'DE' ELSE 'GB' END AS country,
         TIMESTAMP '{date}' + to_hours(8 + n // 3 % 10) AS ordered_at,
         TIMESTAMP '{date}' + to_hours(8 + n // 3 % 10) + to_minutes(n % 3) AS paid_at
     FROM range(120) AS rows(n) ORDER BY n
 """
+FORMATS = ("[0-9]{6}", "[A-Z][0-9]{6}")
+
+
+def row(column, **values):
+    """A column that has another value in some rows: `n9="..."` for row 9."""
+    cases = " ".join(f"WHEN {number[1:]} THEN {value}" for number, value in values.items())
+    return {column: f"CASE rn {cases} ELSE {column} END"}
+
+
+AGAIN = "SELECT * FROM day UNION ALL SELECT * FROM day WHERE rn = 7"
 CASES = {
-    "row repeated": (RowRepeats(), "SELECT * FROM day UNION ALL SELECT * FROM day WHERE rn = 7", [120]),
-    "key repeated": (KeyRepeats(columns=("invoice", "line")), {"line": "CASE rn WHEN 4 THEN 1 ELSE line END"}, [4]),
-    "delivered again": (SeenBefore(columns=("invoice",)), {"invoice": "CASE rn WHEN 5 THEN '106001' ELSE invoice END"}, [5]),
-    "lost in a group": (Missing(column="customer", given="invoice"), {"customer": "CASE rn WHEN 4 THEN NULL ELSE customer END"}, [4]),
-    "other than its group": (Differs(column="country", given="invoice"), {"country": "CASE rn WHEN 6 THEN 'FR' ELSE country END"}, [6]),
-    "another item's name": (Unlike(column="description", given="item"), {"description": "CASE rn WHEN 8 THEN 'a fine item A' ELSE description END"}, [8]),
-    "no name": (Unlike(column="description", given="item"), {"description": "CASE rn WHEN 8 THEN NULL ELSE description END"}, [8]),
-    "price away": (Usual(column="price", given="item", factor=1.5), {"price": "CASE rn WHEN 2 THEN price * 2 WHEN 3 THEN price / 2 WHEN 4 THEN price * 1.4 ELSE price END"}, [2, 3]),
-    "quantity away": (OutOfRange(column="quantity", margin=0.5), {"quantity": "CASE rn WHEN 9 THEN 99 WHEN 10 THEN 9 ELSE quantity END"}, [9]),
-    "unknown code": (Odd(facet=Facet(kind="value", column="item")), {"item": "CASE rn WHEN 9 THEN 'ITEM99' ELSE item END"}, [9]),
+    "row repeated": (RowRepeats(), AGAIN, [120]),
+    "key repeated": (KeyRepeats(columns=("invoice", "line")), row("line", n4="1"), [4]),
+    "delivered again": (SeenBefore(columns=("invoice",)), row("invoice", n5="'106001'"), [5]),
+    "lost in a group": (Missing(column="customer", given="invoice"), row("customer", n4="NULL"), [4]),
+    "other than its group": (Differs(column="country", given="invoice"), row("country", n6="'FR'"), [6]),
+    "another's name": (Unlike(column="description", given="item"), row("description", n8="'a fine item A'"), [8]),
+    "no name": (Unlike(column="description", given="item"), row("description", n8="NULL"), [8]),
+    "price away": (
+        Usual(column="price", given="item", factor=1.5),
+        row("price", n2="price * 2", n3="price / 2", n4="price * 1.4"),
+        [2, 3],
+    ),
+    "quantity away": (OutOfRange(column="quantity", margin=0.5), row("quantity", n9="99", n10="9"), [9]),
+    "unknown code": (Odd(facet=Facet(kind="value", column="item")), row("item", n9="'ITEM99'"), [9]),
     "unknown format": (
-        Odd(facet=Facet(kind="format", column="invoice", formats=("[0-9]{6}", "[A-Z][0-9]{6}"))),
-        {"invoice": "CASE rn WHEN 9 THEN '10-9003' ELSE invoice END"},
+        Odd(facet=Facet(kind="format", column="invoice", formats=FORMATS)),
+        row("invoice", n9="'10-9003'"),
         [9],
     ),
-    "zero": (Odd(facet=Facet(kind="sign", column="price")), {"price": "CASE rn WHEN 9 THEN 0 ELSE price END"}, [9]),
-    "null": (Odd(facet=Facet(kind="missing", column="ordered_at")), {"ordered_at": "CASE rn WHEN 9 THEN NULL ELSE ordered_at END"}, [9]),
+    "zero": (Odd(facet=Facet(kind="sign", column="price")), row("price", n9="0"), [9]),
+    "null": (Odd(facet=Facet(kind="missing", column="ordered_at")), row("ordered_at", n9="NULL"), [9]),
     "sign that does not go with the code": (
         Odd(
             facet=Facet(kind="sign", column="quantity"),
-            given=Facet(kind="format", column="invoice", formats=("[0-9]{6}", "[A-Z][0-9]{6}")),
+            given=Facet(kind="format", column="invoice", formats=FORMATS),
             below=0.01,
         ),
-        {"quantity": "CASE WHEN rn IN (9, 27) THEN -quantity ELSE quantity END"},
+        row("quantity", n9="-quantity", n27="-quantity"),
         [9, 27],
     ),
-    "yesterday": (OutsideDay(column="ordered_at", low_s=0, high_s=86400), {"ordered_at": "CASE rn WHEN 9 THEN ordered_at - INTERVAL 1 DAY WHEN 10 THEN ordered_at + INTERVAL 6 HOUR ELSE ordered_at END"}, [9]),
-    "sum that is none": (NotProduct(column="amount", factors=("price", "quantity"), slack=0.006), {"amount": "CASE rn WHEN 9 THEN amount + 1 ELSE amount END"}, [9]),
-    "paid before it was ordered": (NotInOrder(column="paid_at", given="ordered_at"), {"paid_at": "CASE rn WHEN 9 THEN ordered_at - INTERVAL 1 MINUTE ELSE paid_at END"}, [9]),
-    "wrong encoding": (Damaged(column="description"), {"description": "CASE rn WHEN 7 THEN 'cafÃ© noir' WHEN 8 THEN 'caf\ufffd' WHEN 9 THEN 'caf?s' WHEN 10 THEN 'café « noir »?' ELSE description END"}, [7, 8, 9]),
-    "white space": (Untrimmed(column="description"), {"description": "CASE rn WHEN 9 THEN ' x' WHEN 10 THEN 'x  y' ELSE description END"}, [9]),
-}  # fmt: skip  # a case a line reads better
+    "yesterday": (
+        OutsideDay(column="ordered_at", low_s=0, high_s=86400),
+        row("ordered_at", n9="ordered_at - INTERVAL 1 DAY", n10="ordered_at + INTERVAL 5 HOUR"),
+        [9],
+    ),
+    "no product": (
+        NotProduct(column="amount", factors=("price", "quantity"), slack=0.006),
+        row("amount", n9="amount + 1"),
+        [9],
+    ),
+    "paid too early": (
+        NotInOrder(column="paid_at", given="ordered_at"),
+        row("paid_at", n9="ordered_at - INTERVAL 1 MINUTE"),
+        [9],
+    ),
+    "wrong encoding": (
+        Damaged(column="description"),
+        row("description", n7="'cafÃ© noir'", n8="'caf\ufffd'", n9="'caf?s'", n10="'café « noir »?'"),
+        [7, 8, 9],
+    ),
+    "white space": (Untrimmed(column="description"), row("description", n9="' x'", n10="'x  y'"), [9]),
+}
 
 
 def land(folder, query, called):
@@ -100,10 +130,11 @@ def day(number):
 
 def changed(change):
     """Today with a change: a query over `day`, or what columns become; `rn` is the row's number."""
+    numbered = f"SELECT *, row_number() OVER () - 1 AS rn FROM ({day(8)})"
     if isinstance(change, str):
-        return f"WITH day AS (SELECT *, n AS rn FROM (SELECT *, row_number() OVER () - 1 AS n FROM ({day(8)}))) SELECT * EXCLUDE (n, rn) FROM ({change})"
+        return f"WITH day AS ({numbered}) SELECT * EXCLUDE (rn) FROM ({change})"
     replaced = ", ".join(f"{sql} AS {column}" for column, sql in change.items())
-    return f"SELECT * EXCLUDE (rn) REPLACE ({replaced}) FROM (SELECT *, row_number() OVER () - 1 AS rn FROM ({day(8)}))"
+    return f"SELECT * EXCLUDE (rn) REPLACE ({replaced}) FROM ({numbered})"
 
 
 @pytest.fixture(scope="module")

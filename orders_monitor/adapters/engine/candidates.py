@@ -36,6 +36,7 @@ FACTOR_MIN = 1.5
 FACTOR_MAX = 20.0
 ITEMS_A_NUMBER = 2
 DAY_HOURS_MAX = 72
+SHARED_MIN = 1.5
 
 
 def keys(sample: Sample, contract: Contract) -> Iterator[Rule]:
@@ -117,6 +118,8 @@ def items(sample: Sample) -> Iterator[Rule]:
         if is_code and _holds(*_unlike(sample, given, column)):
             yield Unlike(column=column.name, given=given.name)
     for column in sample.of_family(*NUMBERS):
+        if column.is_few and column.family == "integer":
+            continue
         found = [(given, *_away(sample, given, column)) for given in givens if given.name != column.name]
         good = [
             (chance, given.name, factor)
@@ -188,14 +191,18 @@ def numbers(sample: Sample) -> Iterator[Rule]:
         if not (column.is_group or column.is_unique or column.is_few):
             yield OutOfRange(column=column.name)
     for column in sample.traits:
-        if column.distinct > 1 and not column.is_unique and column.day_distinct < 0.8 * column.values:
+        if not (column.is_few or column.is_group) and column.values >= SHARED_MIN * column.day_distinct:
             yield TopShare(column=column.name)
         if column.is_few:
             yield Vanished(column=column.name)
 
 
 def times(sample: Sample, midnights: list[float]) -> Iterator[Rule]:
-    """The hours of its day in which a time lies; `midnights` are those of the days, in seconds since 1970 in UTC."""
+    """The hours of its day in which a time lies, and whether each hour has rows by the first such column.
+
+    `midnights` are those of the days, in seconds since 1970 in UTC.
+    """
+    timed = False
     days = "CASE day " + " ".join(f"WHEN {n} THEN {at!r}" for n, at in enumerate(midnights)) + " END"
     for column in sample.of_family("temporal"):
         if not sample.relation.is_dated(column.name):
@@ -211,7 +218,9 @@ def times(sample: Sample, midnights: list[float]) -> Iterator[Rule]:
         if high - low <= DAY_HOURS_MAX:
             # An unusual hour of the day is no other day.
             yield OutsideDay(column=column.name, low_s=3600.0 * min(low, 0), high_s=3600.0 * max(high, 24))
-            yield HoursEmpty(column=column.name)
+            if not timed:
+                yield HoursEmpty(column=column.name)
+            timed = True
 
 
 def _most(hours: list[tuple[int, int]], share: float = 0.002) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from orders_monitor.adapters.engine.relation import NUMBERS
 from orders_monitor.adapters.engine.sample import Sample, Traits
 from orders_monitor.adapters.engine.session import select
 from orders_monitor.adapters.engine.types import decimal_size
+from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import Facet, NotInOrder, NotProduct, Odd, Rule
 
 PRODUCT_ROWS = 400
@@ -99,7 +100,7 @@ def orders(sample: Sample) -> Iterator[Rule]:
             yield NotInOrder(column=late.name, given=early.name)
 
 
-def odd(sample: Sample) -> Iterator[Rule]:
+def odd(sample: Sample, contract: Contract) -> Iterator[Rule]:
     """Facets with few values, alone, and those that another facet nearly determines."""
     facets = list(_facets(sample))
     items = {each.name for each in sample.traits if each.is_item and not each.is_few and each.family == "text"}
@@ -111,26 +112,38 @@ def odd(sample: Sample) -> Iterator[Rule]:
             # A code that is known may look as it likes.
             yield Odd(facet=facet, below=RARE)
     for column in sample.traits:
-        if column.nulls == 0:
+        promised = contract.column(column.name)
+        if column.nulls == 0 and (promised is None or promised.nullable):
             yield Odd(facet=Facet(kind="missing", column=column.name))
         if column.name in items:
             yield Odd(facet=Facet(kind="value", column=column.name))
+    for facet, given in _pairs(sample, facets):
+        yield Odd(facet=facet, given=given)
+        yield Odd(facet=facet, given=given, below=RARE)
+
+
+def _pairs(sample: Sample, facets: Sequence[Facet]) -> Iterator[tuple[Facet, Facet]]:
+    """Each facet beside those that say most about it; of two that say it of each other, the one of which more is."""
+    tells = {
+        (facet, given): told
+        for facet, given in itertools.permutations(facets, 2)
+        if facet.column != given.column and (told := _tells(sample, facet, given)) > 0
+    }
     for facet in facets:
-        good = [
-            (tells, given)
-            for given in facets
-            if given.column != facet.column and (tells := _tells(sample, facet, given)) > 0
-        ]
-        for _, given in sorted(good, key=lambda each: (-each[0], each[1].name))[:GIVENS_A_FACET]:
-            yield Odd(facet=facet, given=given)
-            yield Odd(facet=facet, given=given, below=RARE)
+        best = sorted(
+            ((-told, given.name, given) for (of, given), told in tells.items() if of == facet),
+            key=lambda each: each[:2],
+        )
+        for told, _, given in best[:GIVENS_A_FACET]:
+            if (tells.get((given, facet), 0), facet.name) <= (-told, given.name):
+                yield facet, given
 
 
 def _facets(sample: Sample) -> Iterator[Facet]:
     for column in sample.traits:
         if column.is_few and column.family in ("text", "integer", "boolean"):
             yield Facet(kind="value", column=column.name)
-        elif column.family in NUMBERS and column.distinct > SIGNS:
+        elif column.family in NUMBERS and column.distinct > SIGNS and not (column.is_group or column.is_unique):
             yield Facet(kind="sign", column=column.name)
         elif column.family == "text":
             formats = formats_of(sample, column)

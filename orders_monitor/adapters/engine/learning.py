@@ -17,9 +17,9 @@ from orders_monitor.adapters.engine.memory import memory_query, nothing, past_of
 from orders_monitor.adapters.engine.sample import Day, days_of, sample_of
 from orders_monitor.adapters.engine.topics import topics_of
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.rules import AboutPartition, Rule, Rules
+from orders_monitor.core.rules import AboutPartition, Odd, Rule, Rules
 
-TRIED_DAYS = 12
+TRIED_DAYS = 10
 ORDINARY_MAX = 0.05
 
 
@@ -31,7 +31,7 @@ def learn(
     if not days:
         return Rules()
     found = tuple({rule.id: rule for rule in _candidates(connection, days, contract)}.values())
-    return Rules(rules=tuple(_tried(connection, days, found)), days=len(paths))
+    return Rules(rules=tuple(_needed(_tried(connection, days, found))), days=len(paths))
 
 
 def _candidates(connection: duckdb.DuckDBPyConnection, days: Sequence[Day], contract: Contract) -> list[Rule]:
@@ -46,7 +46,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, days: Sequence[Day], cont
         *candidates.times(sample, midnights),
         *candidates_between.products(sample),
         *candidates_between.orders(sample),
-        *candidates_between.odd(sample),
+        *candidates_between.odd(sample, contract),
     ]
 
 
@@ -73,3 +73,11 @@ def _kept(rule: Rule, shares: Sequence[float]) -> Rule | None:
     if not shares or statistics.median(shares) > ORDINARY_MAX or statistics.fmean(shares) > 2 * ORDINARY_MAX:
         return None
     return rule.model_copy(update={"ordinary": float(f"{statistics.fmean(shares):.6g}")})
+
+
+def _needed(rules: Sequence[Rule]) -> list[Rule]:
+    """Where ordinary rows have nothing rare, what was never seen need not be asked too."""
+    never_rare = {
+        (rule.facet, rule.given) for rule in rules if isinstance(rule, Odd) and rule.below and not rule.ordinary
+    }
+    return [r for r in rules if not (isinstance(r, Odd) and r.below == 0 and (r.facet, r.given) in never_rare)]

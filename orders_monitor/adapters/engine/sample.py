@@ -10,8 +10,8 @@ import duckdb
 from orders_monitor.adapters.engine.relation import CODES, Relation
 from orders_monitor.adapters.engine.session import one, select
 
-DAYS_NEWEST = 20
-DAYS_SPREAD = 20
+DAYS_NEWEST = 15
+DAYS_SPREAD = 15
 ROWS_A_DAY_MAX = 4000
 FEW_VALUES_MAX = 64
 FEW_ROWS_A_VALUE = 30
