@@ -10,8 +10,9 @@ from datetime import date
 
 from pydantic import Field
 
-from orders_monitor.core.anomaly import sentences, vector
+from orders_monitor.core.anomaly import sentences, slow, vector
 from orders_monitor.core.anomaly.incidents import continued
+from orders_monitor.core.anomaly.slow import Drift
 from orders_monitor.core.anomaly.vector import Standings
 from orders_monitor.core.measures import Day
 from orders_monitor.core.quality import Anomaly, Baseline
@@ -27,14 +28,20 @@ DAYS_MAX = 400
 # threshold for five days in a hundred of the past lets through more of the next ones: it is made for three.
 _WARM_DAYS = 25
 _TARGET_SHARE = 0.6
+_SLOW_MARGIN = 1.5
+_SLOW_WIDTHS_MIN = 1.0
 _TOLD_MAX = 4
 _TOLD_SHARE = 0.2
 
 
 class Thresholds(Value):
-    """What a day's score must exceed; with None no day alarms."""
+    """What a day must exceed: its score, and how many widths its slowest change lies outside of earlier ones.
+
+    With None no day alarms by that.
+    """
 
     day: float | None = None
+    slow: float | None = None
 
 
 class Calibration(Value):
@@ -79,12 +86,9 @@ def calibrate(
     ordered = _trading(days, closed)[-DAYS_MAX:]
     if len(ordered) < DAYS_MIN:
         raise ValueError(f"{len(ordered)} days are too few to calibrate with: {DAYS_MIN} are needed")
-    scores = [vector.score(standings) for standings in vector.followed(ordered)][_WARM_DAYS:]
-    share = target * _TARGET_SHARE
+    found = [(vector.score(s), _slow_score(drifts)) for s, drifts in vector.followed(ordered)][_WARM_DAYS:]
     alarms = [
-        score > _threshold(scores[:place], share)
-        for place, score in enumerate(scores)
-        if place >= math.ceil(1 / target)
+        _exceeds(found[place], _thresholds(found[:place], target)) for place in range(math.ceil(1 / target), len(found))
     ]
     return Calibration(
         version=version,
@@ -94,7 +98,7 @@ def calibrate(
         last=ordered[-1].partition,
         days=len(ordered),
         rules=rules,
-        thresholds=Thresholds(day=round(_threshold(scores, share), 6)),
+        thresholds=_thresholds(found, target),
         false_positive_rate=rate(sum(alarms), len(alarms)),
         target=target,
     )
@@ -136,7 +140,7 @@ class Detector:
         """What is unusual about a day after all that were seen."""
         closed = day.partition in self._closed
         standings = self._watch.stands(day, closed=closed)
-        anomalies = self._unusual(standings)
+        anomalies = (*self._unusual(standings), *self._drifting(standings))
         trades = not closed and self._watch.trades_on(date.fromisoformat(day.partition).weekday())
         if day.profile.rows == 0:
             anomalies = (sentences.no_rows(standings.get("rows")),) if trades else ()
@@ -155,19 +159,37 @@ class Detector:
         rules = self._calibration.rules
         return tuple(sentences.anomaly(m, standing, rules) for m, standing in strange if standing.surprise >= least)
 
+    def _drifting(self, standings: Standings) -> tuple[Anomaly, ...]:
+        threshold, most = self._calibration.thresholds.slow, slow.furthest(self._watch.drifts(standings))
+        if threshold is None or most is None or most[1].excess <= threshold:
+            return ()
+        return (sentences.drift(*most),)
+
 
 def _trading(days: Sequence[Day], closed: frozenset[str]) -> list[Day]:
     """The days on which somebody trades, oldest first."""
     return sorted((day for day in days if day.partition not in closed), key=lambda day: day.partition)
 
 
-def _threshold(scores: Sequence[float], share: float) -> float:
-    """What so small a share of the scores exceeds, the next one counted among them (split conformal prediction).
+def _slow_score(drifts: Mapping[str, Drift]) -> float:
+    most = slow.furthest(drifts)
+    return 0.0 if most is None else most[1].excess
 
-    Between two scores it is interpolated; where there are too few, it is the largest.
-    """
-    ordered = sorted(scores)
-    place = (1 - share) * (len(ordered) + 1) - 1
-    below = min(int(place), len(ordered) - 1)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - int(place)) * (ordered[above] - ordered[below])
+
+def _thresholds(found: Sequence[tuple[float, float]], target: float) -> Thresholds:
+    """Of scores and slow scores of earlier days. A drift lasts for weeks: no day of the past may have been one."""
+    drifted = max(slowly for _, slowly in found)
+    return Thresholds(
+        day=round(_threshold([score for score, _ in found], target * _TARGET_SHARE), 6),
+        slow=round(max(_SLOW_WIDTHS_MIN, _SLOW_MARGIN * drifted), 6),
+    )
+
+
+def _exceeds(found: tuple[float, float], thresholds: Thresholds) -> bool:
+    return any(each > limit for each, limit in zip(found, (thresholds.day, thresholds.slow), strict=True) if limit)
+
+
+def _threshold(scores: Sequence[float], share: float) -> float:
+    """What so small a share of the scores exceeds, the next one counted among them (split conformal prediction)."""
+    place = math.ceil((1 - share) * (len(scores) + 1)) - 1
+    return sorted(scores)[min(place, len(scores) - 1)]

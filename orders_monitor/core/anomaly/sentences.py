@@ -1,6 +1,7 @@
 """The line that a person reads: what was observed, what was expected, the ordinary range, and from how many days."""
 
 from orders_monitor.core.anomaly.metrics import Scale, scale_of, unscaled
+from orders_monitor.core.anomaly.slow import Drift
 from orders_monitor.core.anomaly.vector import Standing
 from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.rules import Rules
@@ -50,6 +51,24 @@ def anomaly(metric: str, standing: Standing, rules: Rules) -> Anomaly:
         high=high,
         days=found.days,
         sentence=f"{_about(metric, observed, rules)}, {rest}",
+    )
+
+
+def drift(metric: str, found: Drift) -> Anomaly:
+    """A slow change as an anomaly of the metric `slow:<metric>`, in the metric's own unit."""
+    observed, expected, low, high = (
+        _rounded(unscaled(metric, value)) for value in (found.recent, found.reference, found.low, found.high)
+    )
+    said = [_said(metric, value) for value in (observed, expected, low, high)]
+    return Anomaly(
+        metric=f"slow:{metric}",
+        observed=observed,
+        expected=expected,
+        low=low,
+        high=high,
+        days=found.days,
+        sentence=f"{metric[:_NAME_MAX]} has drifted to {said[0]} from {said[1]} in the months before "
+        f"({said[2]} to {said[3]}, from {found.days} days)",
     )
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from orders_monitor.core.anomaly.metrics import Reading, is_one_sided, readings, scale_of, tells_of_volume, topic_of
 from orders_monitor.core.anomaly.ordinary import Ordinary, Range
 from orders_monitor.core.anomaly.series import Forecast, Series
+from orders_monitor.core.anomaly.slow import Drift, Slow
 from orders_monitor.core.measures import Day
 
 SAME_WEEKDAYS = 4
@@ -42,6 +43,7 @@ class Watch:
     def __init__(self) -> None:
         self._series: dict[str, Series] = {}
         self._ordinary: dict[str, Ordinary] = {}
+        self._slow = Slow()
         self._weekdays: dict[int, list[Day]] = {}
 
     def stands(self, day: Day, *, closed: bool = False) -> dict[str, Standing]:
@@ -54,12 +56,18 @@ class Watch:
             if not (closed and tells_of_volume(metric))
         }
 
+    def drifts(self, standings: Standings) -> dict[str, Drift]:
+        """How far the metrics of a day have drifted from those of the months before."""
+        return self._slow.stands({metric: standing.reading for metric, standing in standings.items()})
+
     def sees(self, day: Day) -> None:
         """Learn from a day."""
         weekday = _weekday(day)
         same = self._weekdays.setdefault(weekday, [])
-        for metric, reading in readings(day, same[-SAME_WEEKDAYS:]).items():
+        found = readings(day, same[-SAME_WEEKDAYS:])
+        for metric, reading in found.items():
             self._learn(metric, reading, weekday)
+        self._slow.sees(found)
         same.append(day)
 
     def trades_on(self, weekday: int) -> bool:
@@ -91,11 +99,12 @@ class Watch:
         )
 
 
-def followed(days: Sequence[Day]) -> Iterator[dict[str, Standing]]:
-    """How each day stands beside the days before it, oldest first."""
+def followed(days: Sequence[Day]) -> Iterator[tuple[dict[str, Standing], dict[str, Drift]]]:
+    """How each day stands beside the days before it, and what drifts with it, oldest first."""
     watch = Watch()
     for day in sorted(days, key=lambda each: each.partition):
-        yield watch.stands(day)
+        standings = watch.stands(day)
+        yield standings, watch.drifts(standings)
         watch.sees(day)
 
 
