@@ -89,13 +89,17 @@ class NullabilityChanged(Value):
 
 
 class ValueSetGrown(Value):
-    """Values outside of those that the contract allows or, where it says none, new ones in a set that was closed."""
+    """Values outside of those that the contract allows or, where it says none, new ones in a set that was closed.
+
+    `about` says that the rows are an estimate, of a profile that did not count every one.
+    """
 
     kind: Literal["value_set_grown"] = "value_set_grown"
     column: str
     values: int
     rows: int
     promised: bool
+    about: bool = False
 
 
 class UnitChanged(Value):
@@ -269,7 +273,9 @@ def _format_or_values(
             return
     grown = value_sets.grown(column.allowed, _before(days, column.name), came)
     if grown is not None:
-        yield ValueSetGrown(column=column.name, values=grown.values, rows=grown.rows, promised=grown.promised)
+        yield ValueSetGrown(
+            column=column.name, values=grown.values, rows=grown.rows, promised=grown.promised, about=grown.about
+        )
 
 
 def _before(days: Sequence[Profile], column: str) -> list[ColumnProfile]:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from orders_monitor.core import formats
 from orders_monitor.core.column_type import Relation, is_time, relation
 from orders_monitor.core.profile import ColumnProfile, Profile
 
+_Key = TypeVar("_Key", str, int)
 _TYPE_FACTOR: Mapping[Relation, float] = {"same": 1.0, "widened": 0.9, "narrowed": 0.9, "changed": 0.7}
 # Two flags can look alike by chance: their values alone are never enough for a rename.
 _FLAG_FACTOR = 0.78
@@ -101,7 +103,9 @@ def compared(was: Content, now: Content) -> Iterator[Evidence]:
     if one.top and other.top:
         yield Evidence("shares", _shares(dict(one.top), dict(other.top)), 3.0)
     if one.patterns and other.patterns:
-        yield Evidence("patterns", _shares(dict(one.patterns), dict(other.patterns)), 3.0)
+        yield _shapes(was, now)
+    if one.hours and other.hours:
+        yield Evidence("hours", _shares(dict(enumerate(one.hours)), dict(enumerate(other.hours))), 2.0)
     overlap = sketch_overlap(one.sketch, other.sketch)
     if overlap is not None:
         # The more every value is its own, the less is expected to come back tomorrow.
@@ -157,6 +161,14 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _shares(was: Mapping[str, int], now: Mapping[str, int]) -> float:
+def _shapes(was: Content, now: Content) -> Evidence:
+    """The shapes of texts, weighing as much as the listed ones cover: of random texts no shape is frequent."""
+    before, today = formats.family_shares(was.column, was.values), formats.family_shares(now.column, now.values)
+    common = sum(min(before[shape], today[shape]) for shape in before.keys() & today.keys())
+    listed = [min(1.0, sum(shares.values())) for shares in (before, today)]
+    return Evidence("patterns", min(1.0, common / max(listed)), 3.0 * min(listed))
+
+
+def _shares(was: Mapping[_Key, int], now: Mapping[_Key, int]) -> float:
     was_rows, now_rows = max(1, sum(was.values())), max(1, sum(now.values()))
     return sum(min(was[value] / was_rows, now[value] / now_rows) for value in was.keys() & now.keys())

@@ -182,7 +182,8 @@ def _sentence_of_values(change: NullabilityChanged | ValueSetGrown | UnitChanged
         case ValueSetGrown():
             what = "the contract does not allow" if change.promised else "it never had before"
             values = "1 value" if change.values == 1 else f"{change.values} values"
-            return f"column {column} has {values} that {what}, in {change.rows:,} rows"
+            rows = f"{'about ' if change.about else ''}{change.rows:,} rows"
+            return f"column {column} has {values} that {what}, in {rows}"
         case UnitChanged(factor=None):
             times = f"the amounts are {change.observed_ratio:,.4g} times what they were"
             return f"most rows of column {column} are {change.now}, and were {change.was}: {times}"

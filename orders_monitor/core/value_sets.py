@@ -7,18 +7,22 @@ from orders_monitor.core.profile import ColumnProfile
 
 VALUES_MAX = 20
 # The set counts as closed where the later half of at least so many days brought nothing that the earlier half lacked.
-# On the countries of a real shop (Online Retail) 2 of 305 ordinary days bring a new one to a closed set.
+# On the countries of a real shop (Online Retail) 1 of 304 ordinary days brings a new one to a closed set.
 DAYS_MIN = 14
 _CHARACTERS_PROFILED = 64  # of a value in ColumnProfile.top
 
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """How many new values there are, in how many rows, and whether the contract says which there may be."""
+    """How many new values there are, in how many rows, and whether the contract says which there may be.
+
+    `about` says that the rows are an estimate.
+    """
 
     values: int
     rows: int
     promised: bool
+    about: bool = False
 
 
 def grown(allowed: Sequence[str] | None, before: Sequence[ColumnProfile], now: ColumnProfile) -> Grown | None:
@@ -34,4 +38,5 @@ def grown(allowed: Sequence[str] | None, before: Sequence[ColumnProfile], now: C
 
 def _outside(known: Iterable[str], now: ColumnProfile, *, promised: bool) -> Grown | None:
     new = [rows for value, rows in now.top if value not in known]
-    return Grown(values=len(new), rows=sum(new), promised=promised) if new else None
+    about = "top" in now.approximate
+    return Grown(values=len(new), rows=sum(new), promised=promised, about=about) if new else None

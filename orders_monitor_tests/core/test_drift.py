@@ -54,7 +54,7 @@ OTHER_SIDES: tuple[Change, ...] = (
     TypeNarrowed(column="amount", was="DECIMAL(12,2)", now="DECIMAL(12,4)"),
     NullabilityChanged(column="status", nullable=True),
     NullabilityChanged(column="email", nullable=False),
-    ValueSetGrown(column="status", values=1, rows=31, promised=False),
+    ValueSetGrown(column="status", values=1, rows=31, promised=False, about=True),
     UnitChanged(column="amount", factor=100, observed_ratio=0.0102, smaller=True),
     UnitChanged(column="sent", factor=1000, observed_ratio=1000.1, was="seconds", now="milliseconds"),
     UnitChanged(column="currency", observed_ratio=1.0873, was="EUR", now="USD"),

@@ -38,6 +38,8 @@ def test_another_shape_of_all_values_is_another_format(was, now):
         ([("aa", 40), ("a a", 30), ("a-9", 30)], [("aa", 30), ("A", 70)]),  # most are known
         ([("a 9 a", 30), ("9.9", 20)], [("A", 100)]),  # half of the values have no frequent shape: no format
         ([("9999-99-99", 100)], [("a", 30), ("9", 30), ("-", 40)]),  # nothing new is the rule
+        ([("9999-99-99", 100)], [("9+-9+-9+", 100)]),  # the profile wrote the runs in another way
+        ([("aaaa+aaa@aaaa.aaa", 100)], [("a++a+@a+.a+", 100)]),
         ([], [("a", 100)]),
         ([("a", 100)], []),
     ],
@@ -56,4 +58,6 @@ def test_few_values_say_nothing_of_a_format():
 
 def test_a_family_has_each_run_once():
     """Words of any length are one family."""
-    assert ["Aa Aa", "9-9-9", ""] == [family("Aaaaa Aaa"), family("9999-99-99"), family("")]
+    shapes = ["Aaaaa Aaa", "9999-99-99", "+99 999", "A9+-a+", ""]
+
+    assert ["Aa Aa", "9-9-9", "+9 9", "A9-a", ""] == [family(shape) for shape in shapes]

@@ -28,7 +28,7 @@ def test_every_change_has_its_sentence():
         "column 'amount' has a narrower type: DECIMAL(12,2) promised, DECIMAL(12,4) came",
         "column 'status' must not be missing, and may be missing by the source's schema",
         "column 'email' may be missing by the contract, and the source promises that it never is",
-        "column 'status' has 1 value that it never had before, in 31 rows",
+        "column 'status' has 1 value that it never had before, in about 31 rows",
         "numbers of column 'amount' are 0.0102 times what they were, about 1/100: another unit",
         "numbers of column 'sent' are 1,000.1 times what they were, about 1000: milliseconds instead of seconds",
         "most rows of column 'currency' are USD, and were EUR: the amounts are 1.087 times what they were",

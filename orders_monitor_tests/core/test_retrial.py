@@ -28,7 +28,7 @@ def numbers(holds):
     [
         ("expectation:status_be_in_set", {"rows": 864, "unexpected": 20, "share": 20 / 864}),
         ("anomaly:duplicate_rows", {"rows": 864, "observed": 0.074074, "duplicate_rows": 64}),
-        ("drift:renamed:email", {"rows": 864, "score": 0.9593}),
+        ("drift:renamed:email", {"rows": 864, "score": 0.961}),
     ],
 )
 def test_the_same_bytes_give_the_same_evidence_with_its_numbers(evidence, said):
