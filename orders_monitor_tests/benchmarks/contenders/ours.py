@@ -1,11 +1,10 @@
 """Great Expectations as this project runs it: on a DuckDB view over the file."""
 
 import importlib
-import pkgutil
 
 import duckdb
 
-from orders_monitor.adapters import expectations
+from orders_monitor.adapters.expectations.library import great_expectations
 from orders_monitor.adapters.expectations.validate import validate
 from orders_monitor.core.expectation import Expectation
 from orders_monitor_tests.benchmarks.contenders.declared import declared
@@ -23,6 +22,6 @@ def validated(path: str, rows: int) -> dict[str, int]:
 
 if __name__ == "__main__":
     # It imports Great Expectations when it is first needed; here that is part of the process and not of validating.
-    for module in pkgutil.iter_modules(expectations.__path__, f"{expectations.__name__}."):
-        importlib.import_module(module.name)
+    great_expectations()
+    importlib.import_module("orders_monitor.adapters.expectations.asking")
     contend(validated)
