@@ -9,6 +9,8 @@ Some signals are only consequences of another one, and say so in `explained_by`;
 * a control total that differs: the drift of its column, or `anomaly:duplicate_rows` where equal rows count once in it;
 * an unusual row count where more or fewer rows landed than the source handed over: `anomaly:control:rows`;
 * an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause;
+* an unusual measure of a column's values, where the column drifted: the drift; an unusual share of rows that pass a
+  failed expectation: that expectation, or its own cause; repeated rows by a learned rule: `anomaly:duplicate_rows`;
 * missing values or new ones against the contract, where the expectation that asks for them failed too: that
   expectation, which knows the rows. Where it passed it was declared with a tolerance, and the change is information.
 
@@ -19,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from orders_monitor.core import drift, meaning
+from orders_monitor.core.anomaly.metrics import column_measured
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import Change, NullabilityChanged, ValueSetGrown
 from orders_monitor.core.expectation import Expectation, Outcome
@@ -41,6 +44,8 @@ from orders_monitor.core.quality import (
     expectation_id,
 )
 from orders_monitor.core.totals import Control
+
+_REPETITIONS = ("broken:row_repeats", "broken:repeats:")
 
 # Changes that take nothing from an expectation: others are to blame for its failure.
 _NO_CAUSES = ("added", "reordered", "nullability_changed", "value_set_grown")
@@ -68,6 +73,7 @@ def assemble(
     drifted = _drifted(changes)
     causes = _causes_of_failures(failed, expectations=expectations, drifted=drifted, anomalies=anomalies)
     causes |= _causes_of_controls(anomalies, controls=controls, drifted=drifted)
+    causes |= _causes_of_measures(anomalies, failed=failed, causes=causes, drifted=drifted)
     signals = [
         *_of_landing(landing, closed),
         *(_of_change(change, contract, outcomes, causes) for change in changes),
@@ -177,6 +183,23 @@ def _causes_of_controls(
     return causes
 
 
+def _causes_of_measures(
+    anomalies: Sequence[Anomaly],
+    *,
+    failed: Sequence[Outcome],
+    causes: Mapping[str, str],
+    drifted: Mapping[str, str],
+) -> dict[str, str]:
+    """The cause of each measure that is unusual only as a consequence, by metric."""
+    found = {f"pass_share:{o.check_name}": causes.get(o.check_name, expectation_id(o.check_name)) for o in failed}
+    if any(anomaly.metric == "duplicate_rows" for anomaly in anomalies):
+        found |= {a.metric: DUPLICATES for a in anomalies if a.metric.startswith(_REPETITIONS)}
+    columns = {anomaly.metric: column_measured(anomaly.metric) for anomaly in anomalies}
+    return found | {
+        metric: drifted[column] for metric, column in columns.items() if column is not None and column in drifted
+    }
+
+
 def _causes_of_failures(
     failed: Sequence[Outcome],
     *,
@@ -231,6 +254,6 @@ def _cause_of_anomaly(
         return causes.get(anomaly.metric)
     column = anomaly.metric.removeprefix("null_share:")
     if column == anomaly.metric:
-        return None
+        return causes.get(anomaly.metric)
     asked = next((o for o in failed if o.type == NOT_NULL and o.column == column), None)
     return None if asked is None else causes.get(asked.check_name, expectation_id(asked.check_name))

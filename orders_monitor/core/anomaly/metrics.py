@@ -7,6 +7,7 @@ the same distance at every size and a bound is never beyond what a share or a co
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 from orders_monitor.core.anomaly.divergence import divergence
 from orders_monitor.core.measures import Day
@@ -20,6 +21,8 @@ _SHARES = frozenset(
 )
 _COUNTED = ("vanished:",)
 _LEVELS = frozenset({"level"})
+_MEASURES = frozenset({"mean", "deviation", "total", "q05", "q25", "q50", "q75", "q95", "length", "drift"})
+_RULES_OF_VALUES = frozenset({"level", "usual", "range", "product"})
 _QUANTILE_NAMES = ("q05", "q25", "q50", "q75", "q95")
 
 
@@ -43,6 +46,14 @@ def topic_of(metric: str) -> str:
     """What the metric says something about; two metrics with one topic say the same thing twice."""
     kind, _, subject = metric.removeprefix("broken:").partition(":")
     return f"odd:{subject}" if kind in ("never", "rare") else f"{kind}:{subject}"
+
+
+def column_measured(metric: str) -> str | None:
+    """The column whose values the metric measures; None where it is about rows, or about values that are missing."""
+    measure, _, subject = metric.removeprefix("slow:").removeprefix("broken:").partition(":")
+    if measure in _MEASURES:
+        return subject
+    return unquote(subject.partition(":")[0]) if measure in _RULES_OF_VALUES else None
 
 
 def is_one_sided(metric: str) -> bool:

@@ -1,0 +1,76 @@
+import pytest
+
+from orders_monitor.core import signals
+from orders_monitor.core.anomaly.divergence import jensen_shannon
+from orders_monitor.core.anomaly.metrics import column_measured, scaled, topic_of, unscaled
+from orders_monitor.core.drift import UnitChanged
+from orders_monitor.core.quality import Anomaly
+from orders_monitor_tests.core.days import CONTRACT, EMAIL, day, landing_of, outcome, profile_of
+
+
+def anomaly(metric):
+    return Anomaly(metric=metric, observed=2, expected=1, low=0, high=1, days=40, sentence="unusual")
+
+
+@pytest.mark.parametrize(
+    ("metric", "column"),
+    [
+        ("mean:amount", "amount"),
+        ("slow:level:amount:item", "amount"),
+        ("broken:usual:unit%3Aprice:item", "unit:price"),
+        ("null_share:amount", None),
+        ("broken:missing:amount:item", None),
+        ("rows", None),
+    ],
+)
+def test_a_metric_of_values_has_its_column(metric, column):
+    """What is missing, or how many rows there are, is no matter of a column's values."""
+    assert column == column_measured(metric)
+
+
+def test_two_metrics_that_say_the_same_have_one_topic():
+    """A value that is rare and one that never was are the same oddness; two columns are two."""
+    assert topic_of("broken:never:value(a)") == topic_of("broken:rare:value(a)")
+    assert topic_of("mean:a") != topic_of("mean:b")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("rows", 900.0), ("null_share:a", 0.25), ("mean:a", -12.5), ("mean:a", 0.0), ("level:a:b", -0.1)],
+)
+def test_a_point_on_the_scale_is_a_value_again(metric, value):
+    """What is compared in logarithms is told in the metric's own unit."""
+    assert pytest.approx(value, abs=1e-3) == unscaled(metric, scaled(metric, value, rows=1000))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [({"a": 1.0}, {"a": 1.0}, 0.0), ({"a": 1.0}, {"b": 1.0}, 1.0), ({"a": 0.5, "b": 0.5}, {"a": 1.0}, 0.311278124459)],
+)
+def test_distributions_are_apart_from_nothing_to_one_bit(one, other, apart):
+    """Alike is nothing, nothing in common is one."""
+    assert apart == jensen_shannon(one, other)
+
+
+def test_what_follows_from_a_change_or_a_failure_says_so():
+    """A mean is a consequence of its column's unit, a pass share of its expectation, repetition of repeated rows."""
+    rows = day(orders=50)
+    metrics = ("duplicate_rows", "mean:amount", "broken:row_repeats", f"pass_share:{EMAIL.check_name}", "mean:quantity")
+    quality = signals.assemble(
+        landing_of(len(rows)),
+        contract=CONTRACT,
+        expectations=(EMAIL,),
+        profile=profile_of(rows),
+        changes=(UnitChanged(column="amount", factor=100, observed_ratio=100.0),),
+        outcomes=(outcome(EMAIL, 50, unexpected=9),),
+        baselines=(),
+        anomalies=[anomaly(metric) for metric in metrics],
+    )
+
+    assert {
+        "anomaly:duplicate_rows": None,
+        "anomaly:mean:amount": "drift:unit_changed:amount",
+        "anomaly:broken:row_repeats": "anomaly:duplicate_rows",
+        f"anomaly:pass_share:{EMAIL.check_name}": f"expectation:{EMAIL.check_name}",
+        "anomaly:mean:quantity": None,
+    } == {signal.id: signal.explained_by for signal in quality.signals if signal.kind == "anomaly"}
