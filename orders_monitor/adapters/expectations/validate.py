@@ -36,8 +36,9 @@ def validate(
     """What each expectation says of the rows of a table or view, one outcome each, in the declared order.
 
     `view` is a name in the connection's current schema. The connection is only read from, stays open, and is used by
-    nobody else meanwhile. An expectation that cannot be asked of these columns is an outcome (`raised`). Nothing is
-    remembered from one call to the next. Of the columns named in `personal` no value is told unmasked. Raises
+    nobody else meanwhile. An expectation that cannot be asked of these columns is an outcome (`raised`). Another
+    relation that an expectation names is a table or view of the same connection. No value of the data is remembered
+    from one call to the next. Of the columns named in `personal` no value is told unmasked. Raises
     ValueError for a declaration that `check_declared` refuses, and for a view that is not there.
     """
     answers, types, rows = _answers(connection, view, expectations, sample_values)
