@@ -121,16 +121,12 @@ def items(sample: Sample) -> Iterator[Rule]:
         if column.is_few and column.family == "integer":
             continue
         found = [(given, *_away(sample, given, column)) for given in givens if given.name != column.name]
-        good = [
-            (chance, given.name, factor)
-            for given, factor, chance in found
-            if factor <= FACTOR_MAX and chance >= CHANCE_MIN
-        ]
-        good.sort(reverse=True)
-        for _, item, factor in good[:ITEMS_A_NUMBER]:
-            yield Usual(column=column.name, given=item, factor=round(factor, 2))
-        for _, item, _ in good[:1]:
-            yield Level(column=column.name, given=item)
+        good = [each for each in found if each[1] <= FACTOR_MAX and each[2] >= CHANCE_MIN]
+        good.sort(key=lambda each: -each[2])
+        for given, factor, _ in good[:ITEMS_A_NUMBER]:
+            yield Usual(column=column.name, given=given.name, factor=round(factor, 2))
+        for given, _, _ in good[:1]:
+            yield Level(column=column.name, given=given.name)
 
 
 def _unlike(sample: Sample, given: Traits, column: Traits) -> tuple[int, float, float]:

@@ -125,18 +125,15 @@ def odd(sample: Sample, contract: Contract) -> Iterator[Rule]:
 def _pairs(sample: Sample, facets: Sequence[Facet]) -> Iterator[tuple[Facet, Facet]]:
     """Each facet beside those that say most about it; of two that say it of each other, the one of which more is."""
     tells = {
-        (facet, given): told
-        for facet, given in itertools.permutations(facets, 2)
-        if facet.column != given.column and (told := _tells(sample, facet, given)) > 0
+        (one, other): told
+        for one, other in itertools.permutations(range(len(facets)), 2)
+        if facets[one].column != facets[other].column and (told := _tells(sample, facets[one], facets[other])) > 0
     }
-    for facet in facets:
-        best = sorted(
-            ((-told, given.name, given) for (of, given), told in tells.items() if of == facet),
-            key=lambda each: each[:2],
-        )
-        for told, _, given in best[:GIVENS_A_FACET]:
-            if (tells.get((given, facet), 0), facet.name) <= (-told, given.name):
-                yield facet, given
+    for one, facet in enumerate(facets):
+        best = sorted((-told, other) for (of, other), told in tells.items() if of == one)
+        for told, other in best[:GIVENS_A_FACET]:
+            if (tells.get((other, one), 0), one) <= (-told, other):
+                yield facet, facets[other]
 
 
 def _facets(sample: Sample) -> Iterator[Facet]:
