@@ -5,6 +5,7 @@ on a partition only where the ordinary one does not alarm as well: in sixty days
 """
 
 import copy
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, median
 from typing import Protocol
@@ -18,6 +19,9 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.value import Value
+
+
+KNOWN_MAX = 56
 
 
 class Trial(Value):
@@ -44,19 +48,22 @@ class Watched:
 
     def __init__(self, calibration: Calibration, contract: Contract) -> None:
         self._detector, self._contract = Detector((), calibration), contract
-        self._reference: Profile | None = None
+        self._known: deque[Profile] = deque(maxlen=KNOWN_MAX)
 
     def sees(self, day: Day) -> None:
         """Learn from the next published day."""
         self._detector.sees(day)
-        self._reference = day.profile
+        self._known.append(day.profile)
 
     def alarms(self, day: Day) -> bool:
         """Whether anything is unusual, or changed against the contract."""
         if self._detector.judge(day).anomalies:
             return True
         landed = Schema(columns=tuple(ColumnSchema(name=c.name, type=c.type) for c in day.profile.columns))
-        changes = compare(self._contract, landed, profile=day.profile, reference=self._reference)
+        reference = self._known[-1] if self._known else None
+        changes = compare(
+            self._contract, landed, profile=day.profile, reference=reference, history=list(self._known)
+        )
         return any(change.kind not in self._contract.tolerate for change in changes)
 
 
