@@ -20,7 +20,6 @@ from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.value import Value
 
-
 KNOWN_MAX = 56
 
 
@@ -61,9 +60,7 @@ class Watched:
             return True
         landed = Schema(columns=tuple(ColumnSchema(name=c.name, type=c.type) for c in day.profile.columns))
         reference = self._known[-1] if self._known else None
-        changes = compare(
-            self._contract, landed, profile=day.profile, reference=reference, history=list(self._known)
-        )
+        changes = compare(self._contract, landed, profile=day.profile, reference=reference, history=list(self._known))
         return any(change.kind not in self._contract.tolerate for change in changes)
 
 
