@@ -1,9 +1,10 @@
 import pytest
 
 from orders_monitor.core import signals
-from orders_monitor.core.anomaly.divergence import jensen_shannon
+from orders_monitor.core.anomaly.divergence import divergence, jensen_shannon
 from orders_monitor.core.anomaly.metrics import column_measured, scaled, topic_of, unscaled
 from orders_monitor.core.drift import UnitChanged
+from orders_monitor.core.profile import ColumnProfile
 from orders_monitor.core.quality import Anomaly
 from orders_monitor_tests.core.days import CONTRACT, EMAIL, day, landing_of, outcome, profile_of
 
@@ -50,6 +51,25 @@ def test_a_point_on_the_scale_is_a_value_again(metric, value):
 def test_distributions_are_apart_from_nothing_to_one_bit(one, other, apart):
     """Alike is nothing, nothing in common is one."""
     assert apart == jensen_shannon(one, other)
+
+
+@pytest.mark.parametrize(
+    ("known", "same", "other"),
+    [
+        ("hours", (0,) * 9 + (5,) * 8 + (0,) * 7, (0,) * 13 + (5,) * 4 + (0,) * 7),
+        ("top", (("GB", 9), ("FR", 1)), (("GB", 1), ("FR", 9))),
+        ("quantiles", (1.0, 2.0, 3.0, 4.0, 5.0), (1.2, 2.4, 3.6, 4.8, 6.0)),
+    ],
+)
+def test_a_column_is_compared_by_what_is_known_of_it(known, same, other):
+    """Hours of times, few values, or quantiles: alike is nothing, otherwise is more; and without a past, no answer."""
+
+    def column(value):
+        return ColumnProfile(name="c", type="t", nulls=0, distinct=5, **{known: value})
+
+    assert 0.0 == divergence(column(same), [column(same)] * 4)
+    assert 0.01 < divergence(column(other), [column(same)] * 4)
+    assert divergence(column(same), []) is None
 
 
 def test_what_follows_from_a_change_or_a_failure_says_so():

@@ -16,7 +16,13 @@ _QUANTILE_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def divergence(column: ColumnProfile, references: Sequence[ColumnProfile]) -> float | None:
-    """Between the column and the mean of its references; None where a distribution is not known of both."""
+    """Between the column and the mean of its references; None where a distribution is not known of both.
+
+    Of times it is the hours of the day that are compared, of what has few values these, of other numbers quantiles.
+    """
+    timed = [reference.hours for reference in references if sum(reference.hours)]
+    if sum(column.hours) and timed:
+        return jensen_shannon(_of_hours(column.hours), _mean([_of_hours(hours) for hours in timed]))
     listed = [reference for reference in references if reference.top]
     if column.top and listed:
         return jensen_shannon(_shares(column.top), _mean([_shares(reference.top) for reference in listed]))
@@ -41,6 +47,10 @@ def _shares(counts: Iterable[tuple[str, int]]) -> Masses:
     known = dict(counts)
     rows = sum(known.values())
     return {value: count / rows for value, count in known.items()} if rows else {}
+
+
+def _of_hours(rows: Sequence[int]) -> Masses:
+    return _shares((str(hour), count) for hour, count in enumerate(rows))
 
 
 def _mean(distributions: Sequence[Masses]) -> Masses:
