@@ -2,8 +2,8 @@
 """What a profile costs beside reading the columns, and beside DuckDB's SUMMARIZE of the same file.
 
 Reading is one query for the largest value of every column: each value is decoded and looked at once. All three have
-two threads and 2 GB, and are interleaved, one of each a round; the figures are medians of the rounds. The bar is for ten
-million rows: what is asked of the kept rows costs the same for a tenth of them.
+two threads and 2 GB, and are interleaved, one of each a round; the figures are medians of the rounds. The bar is for
+ten million rows: what is asked of the kept rows costs the same for a tenth of them.
 
     python -m orders_monitor_tests.benchmarks.profile [--rows ROWS] [--rounds ROUNDS]
 """
