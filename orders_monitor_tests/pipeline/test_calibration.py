@@ -1,0 +1,76 @@
+"""A calibrated table: what judges its nights, what a publication adds, what a new calibration leaves alone."""
+
+import pytest
+
+from orders_monitor.core.calibration import DAYS_MIN
+from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Measures, Memory
+from orders_monitor.core.profile import Profile
+from orders_monitor.pipeline.calibration import calibrate
+from orders_monitor.pipeline.watching import flagged, past_of, watch
+from orders_monitor_tests.published import day_of, history_of, publish, rows_of
+from orders_monitor_tests.small_shop import declared
+
+DAYS = DAYS_MIN
+TODAY = day_of(DAYS)
+CENTS = f"SELECT * REPLACE (amount * 100 AS amount) FROM ({rows_of(DAYS)})"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A small shop with as many published days as are needed, calibrated; the environment is left as it was."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ORDERS_MONITOR_HOME", str(home))
+        environment.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
+        with history_of(declared(home, partitions={"start": "2026-01-05"}), DAYS) as opened:
+            calibrate(opened)
+            yield opened
+
+
+def seen(desk, partition, *, known_at=None, version=1):
+    """What the calibrated detectors say of a partition's landed bytes."""
+    landing = desk.read(partition, "landed", Landing)
+    calibration = desk.journal.calibration(desk.table.name, version)
+    profile = desk.read(partition, "profile", Profile)
+    return watch(desk, landing, profile, {}, calibration, known_at=known_at)
+
+
+def test_every_replayed_day_is_measured_and_remembered(desk):
+    """The night that comes finds all of its history, by the rules that judge it."""
+    rules = desk.journal.calibration(desk.table.name).rules
+    past = past_of(desk, TODAY, rules, journal=desk.journal)
+
+    assert [day_of(number) for number in range(DAYS)] == [day.partition for day in past.days]
+    assert {rules.digest} == {day.measures.rules for day in past.days}
+    assert (DAYS, True) == (len(past.memories), all(memory.is_file() for memory in past.memories))
+
+
+def test_a_published_day_teaches_the_next_and_an_unusual_one_is_seen(desk):
+    """Amounts in hundredths are an anomaly, with rows to look at; what is published is measured and remembered."""
+    publish(desk, TODAY, CENTS)
+    found = seen(desk, TODAY)
+    landing = desk.read(TODAY, "landed", Landing)
+    calibration = desk.journal.calibration(desk.table.name)
+    rows = flagged(desk, landing, calibration, found.past)
+
+    assert any("amount" in anomaly.metric for anomaly in found.detection.anomalies)
+    assert (landing.digest, landing.digest) == (
+        desk.read(TODAY, "published_measures", Measures).digest,
+        desk.read(TODAY, "memory", Memory).published_digest,
+    )
+    assert found.measures == desk.read(TODAY, "published_measures", Measures)
+    assert len(rows.rows) <= desk.table.policy.review_share_max * rows.of
+
+
+def test_a_new_calibration_changes_nothing_that_was_judged(desk):
+    """Judged again by the version that judged, with what was known then, a day gets the verdict that it got."""
+    publish(desk, day_of(DAYS + 1), rows_of(DAYS + 1))
+    before = seen(desk, day_of(DAYS + 1))
+    now = desk.journal.latest(desk.table.name, day_of(DAYS + 1), "memory").id
+    second = calibrate(desk)
+
+    assert (2, before.detection) == (second.version, seen(desk, day_of(DAYS + 1), known_at=now + 1).detection)
+    assert before.measures == seen(desk, day_of(DAYS + 1), known_at=now + 1).measures
