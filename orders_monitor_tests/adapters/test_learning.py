@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from orders_monitor.adapters.engine.candidates_between import exact_shape, loose_shape
 from orders_monitor.adapters.engine.engine import Engine
+from orders_monitor.adapters.engine.rules.candidates_between import exact_shape, loose_shape
 from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.rules import Rules
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine import candidates, candidates_between
-from orders_monitor.adapters.engine.measuring import measures_of
-from orders_monitor.adapters.engine.memory import memory_query, nothing, past_of
-from orders_monitor.adapters.engine.sample import Day, days_of, sample_of
-from orders_monitor.adapters.engine.topics import topics_of
+from orders_monitor.adapters.engine.rules import candidates, candidates_between
+from orders_monitor.adapters.engine.rules.measuring import measures_of
+from orders_monitor.adapters.engine.rules.memory import memory_query, nothing, past_of
+from orders_monitor.adapters.engine.rules.sample import Day, days_of, sample_of
+from orders_monitor.adapters.engine.rules.topics import topics_of
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import AboutPartition, Odd, Rule, Rules
 

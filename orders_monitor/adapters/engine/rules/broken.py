@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from orders_monitor.adapters.engine import broken_past
-from orders_monitor.adapters.engine.judging import Judged, Judging, surely
-from orders_monitor.adapters.engine.relation import NUMBERS
+from orders_monitor.adapters.engine.rules import broken_past
+from orders_monitor.adapters.engine.rules.judging import Judged, Judging, surely
+from orders_monitor.adapters.engine.rules.relation import NUMBERS
 from orders_monitor.adapters.engine.session import one, select, text
 from orders_monitor.core.rules import (
     AboutPartition,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.broken import judged
-from orders_monitor.adapters.engine.broken_past import numbers
-from orders_monitor.adapters.engine.judging import Judging
-from orders_monitor.adapters.engine.memory import Past, recall
-from orders_monitor.adapters.engine.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.rules.broken import judged
+from orders_monitor.adapters.engine.rules.broken_past import numbers
+from orders_monitor.adapters.engine.rules.judging import Judging
+from orders_monitor.adapters.engine.rules.memory import Past, recall
+from orders_monitor.adapters.engine.rules.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.rules.topics import topic_of, topics_of
 from orders_monitor.adapters.engine.session import one, select
-from orders_monitor.adapters.engine.topics import topic_of, topics_of
 from orders_monitor.core.rules import AboutPartition, HoursEmpty, Level, RowsPer, Rule, Rules, TopShare, Vanished
 
 USUAL_DAYS = 0.9

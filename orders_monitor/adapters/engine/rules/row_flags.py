@@ -11,12 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.broken import judged
-from orders_monitor.adapters.engine.judging import Judged, Judging
-from orders_monitor.adapters.engine.memory import recall
-from orders_monitor.adapters.engine.relation import Relation
+from orders_monitor.adapters.engine.rules.broken import judged
+from orders_monitor.adapters.engine.rules.judging import Judged, Judging
+from orders_monitor.adapters.engine.rules.memory import recall
+from orders_monitor.adapters.engine.rules.relation import Relation
+from orders_monitor.adapters.engine.rules.topics import topics_of
 from orders_monitor.adapters.engine.session import integer, select
-from orders_monitor.adapters.engine.topics import topics_of
 from orders_monitor.core.rules import (
     AboutRows,
     FlaggedRow,

@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Iterator
 
-from orders_monitor.adapters.engine.relation import NUMBERS
-from orders_monitor.adapters.engine.sample import Sample, Traits
+from orders_monitor.adapters.engine.rules.relation import NUMBERS
+from orders_monitor.adapters.engine.rules.sample import Sample, Traits
 from orders_monitor.adapters.engine.session import one, select
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import (

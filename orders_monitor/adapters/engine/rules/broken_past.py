@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from orders_monitor.adapters.engine.judging import Judged, Judging, surely
-from orders_monitor.adapters.engine.memory import EVERY_HASH
+from orders_monitor.adapters.engine.rules.judging import Judged, Judging, surely
+from orders_monitor.adapters.engine.rules.memory import EVERY_HASH
+from orders_monitor.adapters.engine.rules.topics import Topic, topic_of
 from orders_monitor.adapters.engine.session import select
-from orders_monitor.adapters.engine.topics import Topic, topic_of
 from orders_monitor.core.rules import Level, Odd, OutOfRange, Rule, SeenBefore, Unlike, Usual
 
 GIVEN_ROWS_MIN = 50

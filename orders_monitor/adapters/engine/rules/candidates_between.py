@@ -5,10 +5,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from orders_monitor.adapters.engine.broken_past import GIVEN_ROWS_MIN
-from orders_monitor.adapters.engine.candidates import BETTER, CHANCE_MIN
-from orders_monitor.adapters.engine.relation import NUMBERS
-from orders_monitor.adapters.engine.sample import Sample, Traits
+from orders_monitor.adapters.engine.rules.broken_past import GIVEN_ROWS_MIN
+from orders_monitor.adapters.engine.rules.candidates import BETTER, CHANCE_MIN
+from orders_monitor.adapters.engine.rules.relation import NUMBERS
+from orders_monitor.adapters.engine.rules.sample import Sample, Traits
 from orders_monitor.adapters.engine.session import select
 from orders_monitor.adapters.engine.types import decimal_size
 from orders_monitor.core.contract import Contract

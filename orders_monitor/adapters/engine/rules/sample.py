@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.relation import CODES, Relation
+from orders_monitor.adapters.engine.rules.relation import CODES, Relation
 from orders_monitor.adapters.engine.session import one, select
 
 DAYS_NEWEST = 15

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.relation import Relation
+from orders_monitor.adapters.engine.rules.relation import Relation
+from orders_monitor.adapters.engine.rules.topics import Topic, rows_of, sampled, topics_of
 from orders_monitor.adapters.engine.session import integer, one, select, text, write
-from orders_monitor.adapters.engine.topics import Topic, rows_of, sampled, topics_of
 from orders_monitor.core.rules import Rules
 
 KEYS_MAX = 4096

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from orders_monitor.adapters.engine.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.rules.relation import NUMBERS, Relation
 from orders_monitor.adapters.engine.session import select
 from orders_monitor.core.rules import (
     Facet,

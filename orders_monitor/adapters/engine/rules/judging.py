@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import duckdb
 
-from orders_monitor.adapters.engine.memory import Past
-from orders_monitor.adapters.engine.relation import Relation
+from orders_monitor.adapters.engine.rules.memory import Past
+from orders_monitor.adapters.engine.rules.relation import Relation
+from orders_monitor.adapters.engine.rules.topics import topic_of
 from orders_monitor.adapters.engine.session import integer, select
-from orders_monitor.adapters.engine.topics import topic_of
 from orders_monitor.core.rules import AboutRows, Rule
 
 DAYS_MIN = 5
