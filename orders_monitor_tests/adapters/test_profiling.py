@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from orders_monitor.adapters.engine.detail import edges_of
 from orders_monitor.adapters.engine.engine import Engine
+from orders_monitor.adapters.engine.profiling.detail import edges_of
 from orders_monitor.core.profile import ColumnProfile, Profile
 
 ROWS = 200_000

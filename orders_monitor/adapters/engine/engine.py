@@ -10,12 +10,12 @@ from orders_monitor.adapters.engine.application import Applied, apply_plan, writ
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.engine.injecting import inject
-from orders_monitor.adapters.engine.profiling import profile_of
+from orders_monitor.adapters.engine.profiling.profile import profile_of
+from orders_monitor.adapters.engine.profiling.scan import unequal_rows
 from orders_monitor.adapters.engine.rules.learning import learn
 from orders_monitor.adapters.engine.rules.measuring import measure
 from orders_monitor.adapters.engine.rules.memory import remember
 from orders_monitor.adapters.engine.rules.row_flags import flag
-from orders_monitor.adapters.engine.scan import unequal_rows
 from orders_monitor.adapters.engine.session import (
     first_line,
     integer,

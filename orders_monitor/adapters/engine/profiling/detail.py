@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import duckdb
 
-from orders_monitor.adapters.engine.columns import READINGS, Facts, Scanned
+from orders_monitor.adapters.engine.profiling.columns import READINGS, Facts, Scanned
 from orders_monitor.adapters.engine.session import one, select, text
 
 TOP_DISTINCT_MAX = 50

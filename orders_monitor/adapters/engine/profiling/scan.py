@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import duckdb
 
-from orders_monitor.adapters.engine.columns import Facts, Footer, Scanned
+from orders_monitor.adapters.engine.profiling.columns import Facts, Footer, Scanned
 from orders_monitor.adapters.engine.session import one, select
 from orders_monitor.core.schema import Schema
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine import detail
-from orders_monitor.adapters.engine.columns import Facts, Scanned, footer_of, scanned_columns
-from orders_monitor.adapters.engine.scan import EXACT_DUPLICATES_ROWS_MAX, Scan, scanned
+from orders_monitor.adapters.engine.profiling import detail
+from orders_monitor.adapters.engine.profiling.columns import Facts, Scanned, footer_of, scanned_columns
+from orders_monitor.adapters.engine.profiling.scan import EXACT_DUPLICATES_ROWS_MAX, Scan, scanned
 from orders_monitor.adapters.engine.session import integer, numbered, schema_of
 from orders_monitor.core.profile import ColumnProfile, Profile
 
