@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import httpx2
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.workbench.workbench import open_workbench
 from orders_monitor.agent.briefing import Briefing

@@ -1,6 +1,6 @@
 """asking: the conversation about one partition, with the model that the settings choose and all that it needs."""
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.adapters.stand_in.transport import StandIn
 from orders_monitor.agent.cached import CachedModel, lease_s_of
 from orders_monitor.agent.loop import investigate

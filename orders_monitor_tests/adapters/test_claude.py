@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from orders_monitor.adapters.claude import SPEND_LIMITS, STAND_IN_HEADER, open_model
+from orders_monitor.adapters.claude.model import SPEND_LIMITS, STAND_IN_HEADER, open_model
 from orders_monitor.adapters.stand_in import wire
 from orders_monitor.adapters.stand_in.transport import StandIn
 from orders_monitor.agent import prompts

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orders_monitor.adapters.till import Till
+from orders_monitor.adapters.claude.till import Till
 from orders_monitor.agent.prompts import NO_ROOM, last_word_text
 from orders_monitor.core.budget import HOLD, Cap, Reservation, RunScope, RunSpend
 from orders_monitor.core.errors import BudgetExhausted, ModelUnavailable

@@ -438,7 +438,7 @@ def test_importing_the_agent_and_its_adapters_imports_no_sdk():
     """Every Dagster process imports these modules; only who asks the model pays for the SDK."""
     program = (
         "import sys; import orders_monitor.agent.loop, orders_monitor.agent.prompts, orders_monitor.agent.tools;"
-        "import orders_monitor.adapters.claude, orders_monitor.adapters.stand_in;"
+        "import orders_monitor.adapters.claude.model, orders_monitor.adapters.stand_in;"
         "print(sorted({'anthropic', 'httpx2', 'httpx', 'yaml'} & set(sys.modules)))"
     )
 

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 import httpx2
 import pytest
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.core.errors import ModelUnavailable
 from orders_monitor.core.table import Budget
 from orders_monitor_tests.adapters.test_claude import RUN, ask, asked, message

@@ -5,7 +5,7 @@ import json
 import httpx2
 import pytest
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.agent.loop import investigate
 from orders_monitor.core.budget import RunScope
 from orders_monitor.core.table import Budget

@@ -26,7 +26,7 @@ import anthropic
 import httpx2
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.telemetry import open_telemetry, untraced
 from orders_monitor.agent import prompts, tools

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import click
 import httpx2
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.agent.model import Model, Request, UserText
 from orders_monitor.core.budget import Account, Cap, Limits, RunScope

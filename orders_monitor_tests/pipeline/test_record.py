@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from orders_monitor.adapters.claude import open_model
+from orders_monitor.adapters.claude.model import open_model
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.stand_in.transport import StandIn
 from orders_monitor.agent.cached import CachedModel

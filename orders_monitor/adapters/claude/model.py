@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orders_monitor.adapters.bounded import give_up_late
-from orders_monitor.adapters.till import ATTEMPTS_MAX, Till
-from orders_monitor.adapters.wire import Wire
+from orders_monitor.adapters.claude.bounded import give_up_late
+from orders_monitor.adapters.claude.till import ATTEMPTS_MAX, Till
+from orders_monitor.adapters.claude.wire import Wire
 from orders_monitor.agent.model import AssistantTurn, Model, Reply, Request, reply_of
 from orders_monitor.core.budget import Ledger, Limits, RunScope
 from orders_monitor.core.investigation import Spend

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from orders_monitor.adapters.bill import reply_of, usage_of
+from orders_monitor.adapters.claude.bill import reply_of, usage_of
 from orders_monitor.core.budget import HOLD, Key, Ledger, Limits, Purchase, Reservation, RunScope, Settlement
 from orders_monitor.core.clamp import PROMPT_OVERHEAD_TOKENS, Order
 from orders_monitor.core.errors import ModelUnavailable
