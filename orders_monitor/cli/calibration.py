@@ -121,7 +121,8 @@ def _line(found: Found) -> str:
     interval = f"{recall.low:.2f} to {recall.high:.2f}"
     precision = "-" if found.precision is None else f"{found.precision:.2f}"
     delay = "-" if found.delay is None else f"{found.delay:g}"
-    mark = "" if found.tuned else "  held out"
+    of_both = found.name == found.incident  # a class has kinds of either sort
+    mark = "" if found.tuned or of_both else "  held out"
     return f"{found.name:<20}  {recall.value:>6.2f}  {interval:>13}  {recall.of:>3}  {precision:>9}  {delay:>5}{mark}"
 
 

@@ -106,9 +106,9 @@ def vectors(days: Sequence[Day], trials: Sequence[Trial]) -> tuple[list[dict], l
             for each in injected_days:
                 of_trials[number].append(other.stands(each))
                 if len(injected_days) > 1:
-                    other.sees(each, of_trials[number][-1])
+                    other.sees(each)
         of_days.append(watch.stands(day))
-        watch.sees(day, of_days[-1])
+        watch.sees(day)
     return of_days, of_trials
 
 
