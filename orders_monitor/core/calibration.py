@@ -11,7 +11,6 @@ from datetime import date
 from pydantic import Field
 
 from orders_monitor.core.anomaly import sentences, slow, vector
-from orders_monitor.core.anomaly.incidents import continued
 from orders_monitor.core.anomaly.slow import Drift
 from orders_monitor.core.anomaly.vector import Standings
 from orders_monitor.core.measures import Day
@@ -110,16 +109,14 @@ def detect(
     calibration: Calibration,
     *,
     closed: frozenset[str] = frozenset(),
-    found: Mapping[str, Sequence[Anomaly]] | None = None,
 ) -> Detection:
     """What is unusual about a day, given the published days before it (others in `history` are left out).
 
-    `found` are the anomalies of earlier partitions by partition, of published and of held ones alike: from them an
-    anomaly knows since when it lasts. A repaired day's `duplicate_rows` may be what landed. Where there is a
-    calibration this takes the place of `tolerances.judge`.
+    A repaired day's `duplicate_rows` may be what landed. `closed` are days (ISO dates) on which nobody trades: they
+    teach nothing, and of such a day the volume is not judged.
     """
     earlier = [each for each in history if each.partition < day.partition]
-    return Detector(earlier, calibration, closed=closed).judge(day, found=found)
+    return Detector(earlier, calibration, closed=closed).judge(day)
 
 
 class Detector:
@@ -136,7 +133,7 @@ class Detector:
         """Learn from the next published day."""
         self._watch.sees(day)
 
-    def judge(self, day: Day, *, found: Mapping[str, Sequence[Anomaly]] | None = None) -> Detection:
+    def judge(self, day: Day) -> Detection:
         """What is unusual about a day after all that were seen."""
         closed = day.partition in self._closed
         standings = self._watch.stands(day, closed=closed)
@@ -146,7 +143,7 @@ class Detector:
             anomalies = (sentences.no_rows(standings.get("rows")),) if trades else ()
         return Detection(
             baselines=tuple(sentences.baseline(metric, standing) for metric, standing in standings.items()),
-            anomalies=continued(anomalies, found or {}, partition=day.partition),
+            anomalies=anomalies,
         )
 
     def _unusual(self, standings: Standings) -> tuple[Anomaly, ...]:

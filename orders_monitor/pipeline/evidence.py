@@ -30,7 +30,7 @@ from orders_monitor.pipeline import casefile, controls
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import answers, closed_on, judged, published_history
 from orders_monitor.pipeline.resources import Desk
-from orders_monitor.pipeline.watching import shares_of, watch
+from orders_monitor.pipeline.watching import anomalies_before, shares_of, watch
 
 # Their answers hold every outcome, so every expectation is asked again where one of them is cited.
 _TELL_OUTCOMES = frozenset({"signals", "expectation_outcomes"})
@@ -120,6 +120,7 @@ class _Retrial:
             outcomes=outcomes,
             totals=controls.compare(desk, seen),
             closed=closed_on(desk.table, self.landing.partition),
+            before=anomalies_before(desk, partition, known_at=known_at),
             detection=self._detection(seen, outcomes, known_at=known_at),
         )
 

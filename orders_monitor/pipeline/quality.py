@@ -1,6 +1,6 @@
 """quality: drift against the contract, expectations on the landed bytes, anomalies against history. Nothing blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from orders_monitor.adapters.expectations.validate import Documented, check_decl
 from orders_monitor.core import drift, signals
 from orders_monitor.core.anomaly import tolerances
 from orders_monitor.core.anomaly.combined import combined
+from orders_monitor.core.anomaly.incidents import continued
 from orders_monitor.core.calibration import Detection
 from orders_monitor.core.controls import Verdict
 from orders_monitor.core.drift import TypeChanged, TypeNarrowed, TypeWidened
@@ -20,12 +21,12 @@ from orders_monitor.core.expectation import Asked, Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Flagged
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.quality import Quality
+from orders_monitor.core.quality import Anomaly, Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import controls, keys, quality_metadata
 from orders_monitor.pipeline.resources import Desk, Stores
-from orders_monitor.pipeline.watching import flagged, shares_of, watch
+from orders_monitor.pipeline.watching import anomalies_before, flagged, shares_of, watch
 
 Days = Sequence[tuple[str, Profile]]
 
@@ -74,6 +75,7 @@ def judge(desk: Desk, partition: str) -> Quality:
         outcomes=outcomes,
         totals=controls.compare(desk, landing),
         closed=closed_on(table, partition),
+        before=anomalies_before(desk, partition),
         detection=None if seen is None else seen.detection,
     )
     if calibration is not None and seen is not None:
@@ -95,11 +97,13 @@ def judged(
     outcomes: Sequence[Outcome],
     totals: Sequence[Verdict],
     closed: str | None,
+    before: Mapping[str, Sequence[Anomaly]],
     detection: Detection | None = None,
 ) -> Quality:
     """What follows from a profile, the published history, the outcomes, the control totals and the calendar.
 
-    `detection` is what the calibrated detectors say; None where the table is not calibrated.
+    `before` are the anomalies of the partition before, by its name: what goes on is told as one incident. `detection`
+    is what the calibrated detectors say; None where the table is not calibrated.
     """
     changes = drift.compare(
         table.contract,
@@ -125,7 +129,11 @@ def judged(
         changes=changes,
         outcomes=outcomes,
         baselines=(*baselines, *(baseline for baseline, _ in totals)),
-        anomalies=(*anomalies, *(differs for _, differs in totals if differs is not None)),
+        anomalies=continued(
+            (*anomalies, *(differs for _, differs in totals if differs is not None)),
+            before,
+            partition=landing.partition,
+        ),
         controls=table.controls,
         closed=closed,
     )

@@ -5,9 +5,11 @@ Where a table has no calibration none of this is asked, and the declared toleran
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, detect
@@ -16,8 +18,9 @@ from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Flagged, Measures, Memory
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.quality import Quality
+from orders_monitor.core.quality import Anomaly, Quality
 from orders_monitor.core.rules import Rules
+from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline.resources import Desk
 
@@ -56,14 +59,28 @@ def watch(
 
     `known_at` is the id of an event: what was recorded after it is left out.
     """
-    journal = desk.journal if known_at is None else desk.journal.as_of(known_at)
-    past = past_of(desk, landing.partition, calibration.rules, journal=journal)
+    past = past_of(desk, landing.partition, calibration.rules, journal=_journal(desk, known_at))
     path, partition = desk.lake.path(landing.path), landing.partition
     measures = measured(desk.engine, path, calibration.rules, past, partition=partition, digest=landing.digest)
     day = Day(partition=partition, profile=profile, measures=measures, pass_shares=dict(shares))
-    before = journal.history(desk.table.name, "quality", before=partition, days_max=1, published_only=False)
-    found = {event.partition: Quality.model_validate(event.body).anomalies for event in before}
-    return Seen(detect(day, past.days, calibration, found=found), measures, past)
+    closed = closed_among(desk.table, [*(each.partition for each in past.days), partition])
+    return Seen(detect(day, past.days, calibration, closed=closed), measures, past)
+
+
+def anomalies_before(desk: Desk, partition: str, *, known_at: int | None = None) -> Mapping[str, Sequence[Anomaly]]:
+    """What was unusual on the last partition before this one that was judged, published or held, by its name."""
+    events = _journal(desk, known_at).history(
+        desk.table.name, "quality", before=partition, days_max=1, published_only=False
+    )
+    return {event.partition: Quality.model_validate(event.body).anomalies for event in events}
+
+
+def closed_among(table: MonitoredTable, partitions: Sequence[str]) -> frozenset[str]:
+    """Those of the partitions on whose day nothing is expected, by the table's calendar."""
+    if not partitions:
+        return frozenset()
+    closed = closed_days(table.calendar, *(date.fromisoformat(day) for day in (min(partitions), max(partitions))))
+    return frozenset(day.isoformat() for day in closed).intersection(partitions)
 
 
 def flagged(desk: Desk, landing: Landing, calibration: Calibration, past: Past) -> Flagged:
@@ -147,6 +164,10 @@ def shares_of(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """The share of rows, 0 to 1, that met each expectation that could be asked of rows."""
     asked = (outcome for outcome in outcomes if outcome.raised is None and outcome.rows > 0)
     return {outcome.check_name: 1 - outcome.unexpected / outcome.rows for outcome in asked}
+
+
+def _journal(desk: Desk, known_at: int | None) -> Journal:
+    return desk.journal if known_at is None else desk.journal.as_of(known_at)
 
 
 def _newest(

@@ -1,6 +1,7 @@
 """What is learned is what holds, whatever the columns are called; what holds by accident is not learned."""
 
 from datetime import date, timedelta
+from math import isfinite
 
 import duckdb
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.engine.rules.candidates_between import exact_shape, loose_shape
 from orders_monitor.core.contract import Column, Contract
-from orders_monitor.core.rules import Rules
+from orders_monitor.core.rules import Level, OutOfRange, Rules
 
 ENGINE = Engine()
 CONTRACT = Contract(columns=(Column(name="id", type="BIGINT"),))
@@ -85,6 +86,33 @@ def test_a_format_is_an_expression_that_matches_its_value(value, exact, loose):
 def test_without_days_nothing_is_learned():
     """No history is no error."""
     assert Rules() == ENGINE.learn([], CONTRACT, partitions=[])
+
+
+EXTREME = """
+    SELECT 'I' || n % 9 AS item, [5e-324, 1e308, -1e308, 1.5, 'inf'::DOUBLE, 'nan'::DOUBLE][1 + hash(n, {day}) % 6] AS x,
+        ['infinity'::TIMESTAMP, '-infinity'::TIMESTAMP, TIMESTAMP '{date} 08:00:00'][1 + n % 3] AS at
+    FROM range(900) AS rows(n)
+"""
+
+
+def test_numbers_and_times_at_their_limits_are_learned_from_and_measured(tmp_path):
+    """Infinities, and numbers whose quotients and differences are no doubles, end no scan and give finite numbers."""
+    days = [(FIRST + timedelta(days=number)).isoformat() for number in range(7)]
+    paths, memories = [tmp_path / f"{day}.parquet" for day in days], [tmp_path / f"{day}.memory" for day in days[:6]]
+    with duckdb.connect() as connection:
+        for number, path in enumerate(paths):
+            query = EXTREME.format(day=number, date=path.stem)
+            connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+
+    level = Level(column="x", given="item")
+    rules = Rules(rules=(*ENGINE.learn(paths[:6], CONTRACT, partitions=days[:6]).rules, level))
+    for path, memory in zip(paths, memories, strict=False):
+        ENGINE.remember(path, rules, into=memory)
+    measured = ENGINE.measure(paths[6], rules, memories, partition=days[6])
+
+    assert {"range:x"} == {rule.id for rule in rules.rules if isinstance(rule, OutOfRange)}
+    assert [] == [metric for metric, value in measured.items() if not isfinite(value)]
+    assert () == ENGINE.flag(paths[6], rules, memories, partition=days[6], rows_max=9)
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ def baseline(metric: str, days: int) -> Baseline:
     return Baseline(metric=metric, observed=1, expected=2, low=1.5, high=2.5, days=days)
 
 
-def anomaly(metric: str, since: str | None = None) -> Anomaly:
-    return Anomaly(metric=metric, observed=1, expected=2, low=1.5, high=2.5, days=9, sentence=metric, since=since)
+def anomaly(metric: str) -> Anomaly:
+    return Anomaly(metric=metric, observed=1, expected=2, low=1.5, high=2.5, days=9, sentence=metric)
 
 
 def outcome(kind: str, *, passed: bool) -> Outcome:
@@ -24,15 +24,15 @@ DECLARED = ((baseline("rows", 9),), (anomaly("rows"), anomaly("duplicate_rows"))
 
 
 def test_on_an_unusual_day_both_say_what_they_find():
-    """The tolerance names its metrics, the detectors add theirs and know since when."""
+    """The tolerance names its metrics, the detectors add theirs."""
     detection = Detection(
         baselines=(baseline("rows", 99), baseline("mean:price", 99)),
-        anomalies=(anomaly("rows", since="2026-01-01"), anomaly("mean:price")),
+        anomalies=(anomaly("rows"), anomaly("mean:price")),
     )
 
     assert (
         (baseline("rows", 9), baseline("mean:price", 99)),
-        (anomaly("rows", since="2026-01-01"), anomaly("duplicate_rows"), anomaly("mean:price")),
+        (anomaly("rows"), anomaly("duplicate_rows"), anomaly("mean:price")),
     ) == combined(DECLARED, detection, rows=10, outcomes=())
 
 

@@ -3,6 +3,7 @@ import random
 
 import pytest
 
+from orders_monitor.core.anomaly.incidents import continued
 from orders_monitor.core.calibration import DAYS_MIN, Detector, calibrate, detect
 from orders_monitor.core.measures import Day, Measures
 from orders_monitor.core.profile import ColumnProfile, Profile
@@ -160,9 +161,9 @@ def test_a_new_level_is_one_incident_and_is_followed(past, calibration):
     detector, found, since = Detector(past, calibration), {}, []
     for number in range(100, 112):
         new = day(number, rows=3000)
-        anomalies = detector.judge(new, found=found).anomalies
+        anomalies = continued(detector.judge(new).anomalies, found, partition=new.partition)
         rows = next((a for a in anomalies if a.metric == "rows"), None)
-        since.append("" if rows is None else rows.since or "first")
+        since.append("" if rows is None else rows.sentence.partition("; so since ")[2] or "first")
         found[new.partition] = anomalies
         detector.sees(new)
 

@@ -23,11 +23,7 @@ def combined(declared: Found, detection: Detection, *, rows: int, outcomes: Sequ
         never_chance = [name for name, is_so in (("rows", rows == 0), ("duplicate_rows", repeats)) if is_so]
         anomalies = tuple(anomaly for anomaly in anomalies if anomaly.metric in never_chance)
     said = {anomaly.metric for anomaly in anomalies}
-    since = {anomaly.metric: anomaly.since for anomaly in detection.anomalies}
     return (
         (*baselines, *(baseline for baseline in detection.baselines if baseline.metric not in judged)),
-        (
-            *(anomaly.model_copy(update={"since": since.get(anomaly.metric, anomaly.since)}) for anomaly in anomalies),
-            *(anomaly for anomaly in detection.anomalies if anomaly.metric not in said),
-        ),
+        (*anomalies, *(anomaly for anomaly in detection.anomalies if anomaly.metric not in said)),
     )

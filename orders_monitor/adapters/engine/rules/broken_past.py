@@ -71,7 +71,10 @@ def _range(judging: Judging, rule: OutOfRange, topic: Topic) -> Judged:
         return Judged(rule, "false")
     least, most = float(found[0]), float(found[1])
     away, x = rule.margin * (most - least), judging.look(judging.relation.number(rule.column))
-    return Judged(rule, surely(f"{x} < {least - away!r} OR {x} > {most + away!r}"))
+    bounds = (("<", least - away), (">", most + away))
+    # Nothing is beyond a bound that is no double any more.
+    beyond = [f"{x} {than} {bound!r}" for than, bound in bounds if math.isfinite(bound)]
+    return Judged(rule, surely(" OR ".join(beyond)) if beyond else "false")
 
 
 def _odd(judging: Judging, rule: Odd, topic: Topic) -> Judged:

@@ -12,7 +12,7 @@ from orders_monitor.adapters.engine.rules.judging import Judging
 from orders_monitor.adapters.engine.rules.memory import Past, recall
 from orders_monitor.adapters.engine.rules.relation import NUMBERS, Relation
 from orders_monitor.adapters.engine.rules.topics import topic_of, topics_of
-from orders_monitor.adapters.engine.session import one, select
+from orders_monitor.adapters.engine.session import integer, one, select
 from orders_monitor.core.rules import AboutPartition, HoursEmpty, Level, RowsPer, Rule, Rules, TopShare, Vanished
 
 USUAL_DAYS = 0.9
@@ -41,8 +41,8 @@ def measures_of(
     if not asked:
         return {}
     found = one(connection.execute(select(", ".join(asked.values()), of=judging.source)))
-    values = zip(asked, found, strict=True)
-    return {metric: _rounded(value) for metric, value in values if value is not None} | _vanished(judging, rules)
+    values = {metric: _rounded(value) for metric, value in zip(asked, found, strict=True)}
+    return {metric: value for metric, value in values.items() if value is not None} | _vanished(judging, rules)
 
 
 def _share(judging: Judging, rule: Rule) -> str | None:
@@ -74,7 +74,8 @@ def _number(judging: Judging, rule: Rule) -> str | None:
             x, usual = numbers(judging, rule)
             if usual is None:
                 return None
-            ratio = f"ln({x} / {usual}.mid)"
+            # Not ln(x / mid): a quotient of two numbers above 0 may be too small for a double, and ln(0) is an error.
+            ratio = f"ln({x}) - ln({usual}.mid)"
             return f"CASE WHEN count({ratio}) >= {LEVEL_ROWS_MIN} THEN median({ratio}) END"
         case HoursEmpty() if judging.remembers(rule) and relation.has([rule.column], "temporal"):
             return _hours_empty(judging, rule)
@@ -113,10 +114,11 @@ def _vanished(judging: Judging, rules: Sequence[Rule]) -> dict[str, float]:
             rest=f"WHERE {judging.relation.sql(rule.column)} IS NOT NULL",
         )
         gone = select("count(DISTINCT key)", of="past", rest=f"WHERE {usual} AND key NOT IN ({here})")
-        found[rule.metric] = _rounded(one(judging.connection.execute(gone))[0])
+        found[rule.metric] = float(integer(judging.connection.execute(gone)))
     return found
 
 
-def _rounded(value: object) -> float:
-    number = float(str(value))
-    return float(f"{number:.12g}") if math.isfinite(number) else 0.0
+def _rounded(value: object) -> float | None:
+    """The number in twelve digits; None for what is none."""
+    number = math.nan if value is None else float(str(value))
+    return float(f"{number:.12g}") if math.isfinite(number) else None
