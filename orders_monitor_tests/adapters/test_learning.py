@@ -89,7 +89,8 @@ def test_without_days_nothing_is_learned():
 
 
 EXTREME = """
-    SELECT 'I' || n % 9 AS item, [5e-324, 1e308, -1e308, 1.5, 'inf'::DOUBLE, 'nan'::DOUBLE][1 + hash(n, {day}) % 6] AS x,
+    SELECT 'I' || n % 9 AS item,
+        [5e-324, 1e308 + n * 1e304, -1e308 - n * 1e304, n, 'inf', 'nan'][(1 + hash(n, {day}) % 6)::BIGINT]::DOUBLE AS x,
         ['infinity'::TIMESTAMP, '-infinity'::TIMESTAMP, TIMESTAMP '{date} 08:00:00'][1 + n % 3] AS at
     FROM range(900) AS rows(n)
 """

@@ -170,6 +170,8 @@ def _away(sample: Sample, given: Traits, column: Traits) -> tuple[float, float]:
     if int(str(rows)) < SUPPORT_MIN:
         return FACTOR_MAX + 1, 0.0
     factor = max(FACTOR_MIN, 1.1 * float(str(quantile)))
+    if factor > FACTOR_MAX:
+        return factor, 0.0
     return factor, sample.share(f"chance > {factor!r}", of="chance IS NOT NULL", source="away")
 
 
@@ -207,7 +209,7 @@ def times(sample: Sample, midnights: list[float]) -> Iterator[Rule]:
         counted = select(
             f"{hour} AS h, count(*)",
             of="sample",
-            rest=f"WHERE {sample.relation.sql(column.name)} IS NOT NULL GROUP BY 1 ORDER BY 1",
+            rest=f"WHERE isfinite({sample.relation.sql(column.name)}) GROUP BY 1 ORDER BY 1",
         )
         hours = [(int(str(h)), int(str(n))) for h, n in sample.connection.execute(counted).fetchall()]
         low, high = _most(hours)
