@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, median
 from typing import Protocol
 
+from orders_monitor.core.anomaly.tolerances import judge
 from orders_monitor.core.calibration import Calibration, Detector
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import compare
@@ -18,9 +19,8 @@ from orders_monitor.core.measures import Day
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.schema import ColumnSchema, Schema
+from orders_monitor.core.table import Tolerances
 from orders_monitor.core.value import Value
-
-KNOWN_MAX = 56
 
 
 class Trial(Value):
@@ -43,24 +43,30 @@ class Judge(Protocol):
 
 
 class Watched:
-    """The table as it is watched: the calibrated detectors, and the changes that the contract does not tolerate."""
+    """The table as it is watched: calibrated detectors, declared tolerances, and changes that are not tolerated."""
 
-    def __init__(self, calibration: Calibration, contract: Contract) -> None:
-        self._detector, self._contract = Detector((), calibration), contract
-        self._known: deque[Profile] = deque(maxlen=KNOWN_MAX)
+    def __init__(self, calibration: Calibration, contract: Contract, tolerances: Tolerances) -> None:
+        self._detector, self._contract, self._tolerances = Detector((), calibration), contract, tolerances
+        self._known: deque[tuple[str, Profile]] = deque(maxlen=tolerances.days_max)
 
     def sees(self, day: Day) -> None:
         """Learn from the next published day."""
         self._detector.sees(day)
-        self._known.append(day.profile)
+        self._known.append((day.partition, day.profile))
 
     def alarms(self, day: Day) -> bool:
         """Whether anything is unusual, or changed against the contract."""
-        if self._detector.judge(day).anomalies:
-            return True
+        return bool(self._detector.judge(day).anomalies or self._declared(day) or self._changes(day))
+
+    def _declared(self, day: Day) -> bool:
+        known, tolerances = list(self._known), self._tolerances
+        return bool(judge(day.profile, known, partition=day.partition, tolerances=tolerances)[1])
+
+    def _changes(self, day: Day) -> bool:
         landed = Schema(columns=tuple(ColumnSchema(name=c.name, type=c.type) for c in day.profile.columns))
-        reference = self._known[-1] if self._known else None
-        changes = compare(self._contract, landed, profile=day.profile, reference=reference, history=list(self._known))
+        known = [profile for _, profile in self._known]
+        reference = known[-1] if known else None
+        changes = compare(self._contract, landed, profile=day.profile, reference=reference, history=known)
         return any(change.kind not in self._contract.tolerate for change in changes)
 
 
@@ -110,7 +116,7 @@ class Backtest(Value):
 
 
 def walk(
-    days: Sequence[Day], trials: Sequence[Trial], judge: Judge, *, trained: int
+    days: Sequence[Day], trials: Sequence[Trial], watching: Judge, *, trained: int
 ) -> tuple[dict[str, bool], tuple[Tried, ...]]:
     """Let a judge see every day in its order, and ask it of each after the first `trained` as it came and injected.
 
@@ -124,20 +130,20 @@ def walk(
     lasting: list[tuple[Trial, list[bool]]] = []
     for place, day in enumerate(days):
         if place >= trained:
-            ordinary[day.partition] = judge.alarms(day)
+            ordinary[day.partition] = watching.alarms(day)
             for trial in starting.get(day.partition, []):
                 if trial.kind.lasts == 1:
-                    single.append(tried(trial, [judge.alarms(trial.days[0])], {}))
+                    single.append(tried(trial, [watching.alarms(trial.days[0])], {}))
                 else:
-                    lasting.append((trial, list(_followed(trial, copy.deepcopy(judge)))))
-        judge.sees(day)
+                    lasting.append((trial, list(_followed(trial, copy.deepcopy(watching)))))
+        watching.sees(day)
     return ordinary, (*single, *(tried(trial, alarms, ordinary) for trial, alarms in lasting))
 
 
-def _followed(trial: Trial, judge: Judge) -> Iterator[bool]:
+def _followed(trial: Trial, watching: Judge) -> Iterator[bool]:
     for day in trial.days:
-        yield judge.alarms(day)
-        judge.sees(day)
+        yield watching.alarms(day)
+        watching.sees(day)
 
 
 def tried(trial: Trial, alarms: Sequence[bool], ordinary: Mapping[str, bool]) -> Tried:

@@ -39,7 +39,9 @@ def backtest(desk: Desk, kinds: Sequence[Kind], *, days: int) -> Backtest:
         calibration = calibrating.calibrate(replayed.days[:trained], replayed.rules, table=table.name, target=TARGET)
         bench = Bench(desk.engine, table.contract, files, replayed, trained)
         trials = [trial for kind in kinds for trial in bench.trials(kind, days=days)]
-        ordinary, tried = counting.walk(replayed.days, trials, Watched(calibration, table.contract), trained=trained)
+        ordinary, tried = counting.walk(
+            replayed.days, trials, Watched(calibration, table.contract, table.tolerances), trained=trained
+        )
     return counting.backtest(
         tried, ordinary, kinds, table=table.name, detector=f"orders-monitor {calibration.detector}", trained=trained
     )

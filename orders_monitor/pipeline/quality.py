@@ -118,9 +118,7 @@ def judged(
     declared = tolerances.judge(
         profile, history, landed=landed, partition=landing.partition, tolerances=table.tolerances
     )
-    baselines, anomalies = (
-        declared if detection is None else combined(declared, detection, rows=landing.rows, outcomes=outcomes)
-    )
+    baselines, anomalies = declared if detection is None else combined(declared, detection)
     return signals.assemble(
         landing,
         contract=table.contract,

@@ -29,7 +29,7 @@ from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.cli.calibration import lines_of
 from orders_monitor.component import read_declaration
 from orders_monitor.core import backtest as counting
-from orders_monitor.core.anomaly.vector import Watch
+from orders_monitor.core.anomaly.vector import Standing, Watch
 from orders_monitor.core.backtest import Backtest, Trial, Watched
 from orders_monitor.core.calibration import calibrate
 from orders_monitor.core.injection import Kind, kinds_named
@@ -133,11 +133,17 @@ def theirs(of_days: list[dict], of_trials: list[list[dict]], at: Sequence[int], 
     return scores
 
 
-def _row(standings: dict, metrics: Sequence[str], form: str) -> list[float | None]:
-    found = (standings.get(metric) for metric in metrics)
+def _row(standings: dict[str, Standing], metrics: Sequence[str], form: str) -> list[float | None]:
+    found = [standings.get(metric) for metric in metrics]
     if form == "adjusted":
-        return [None if each is None else each.distance for each in found]
+        return [None if each is None else _distance(each) for each in found]
     return [None if each is None else each.reading.scaled for each in found]
+
+
+def _distance(standing: Standing) -> float:
+    """How many spreads a metric is from its forecast; where there is none, the metric as it is."""
+    forecast, scaled = standing.forecast, standing.reading.scaled
+    return scaled if forecast is None else (scaled - forecast.expected) / max(forecast.spread, 1e-9)
 
 
 def judged(name: str, scores: dict, trials: Sequence[Trial], ours: Backtest, tested: Sequence[str]) -> Backtest:
@@ -217,7 +223,9 @@ def measure(data: Path, folder: Path, said: argparse.Namespace) -> tuple[Backtes
     bench = Bench(Engine(threads=1), table.contract, files, replayed, said.trained)
     kinds = kinds_named(said.kinds)
     trials = all_trials(bench, kinds, days=said.days, jobs=said.jobs)
-    ordinary, tried = counting.walk(replayed.days, trials, Watched(calibration, table.contract), trained=said.trained)
+    ordinary, tried = counting.walk(
+        replayed.days, trials, Watched(calibration, table.contract, table.tolerances), trained=said.trained
+    )
     ours = counting.backtest(tried, ordinary, kinds, table=table.name, detector="ours", trained=said.trained)
     return ours, trials, replayed.days
 
