@@ -628,6 +628,8 @@ def test_what_is_no_number_gives_no_mean(tmp_path):
         "INTERVAL 1 DAY",
         "TIME '10:00'",
         "TIMESTAMPTZ '2024-03-04 10:00:00+02'",
+        "TIMESTAMP '-infinity'",
+        "DATE '5000000-01-01'",
         "'{\"a\": 1}'::JSON",
         "170141183460469231731687303715884105727::HUGEINT",
         "99999999999999999999999999999999999999::DECIMAL(38,0)",

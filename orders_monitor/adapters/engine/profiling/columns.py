@@ -85,7 +85,8 @@ class Scanned:
         if self.family == "floating" or (self.is_number and (self.largest or _EXACT_IN_DOUBLE) < _EXACT_IN_DOUBLE):
             return f"hash(CAST({value} AS DOUBLE))"
         if self.type.startswith(_HASHED_AS_TIMES):
-            return f"hash(CAST({value} AS TIMESTAMP))"
+            # Dates beyond the year 294,246 are no timestamps: all of them have the hash of NULL.
+            return f"hash(TRY_CAST({value} AS TIMESTAMP))"
         if self.family != "text":
             return f"hash(CAST({value} AS VARCHAR))"
         hashes = [f"hash({value})"]
