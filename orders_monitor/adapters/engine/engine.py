@@ -9,7 +9,7 @@ import duckdb
 from orders_monitor.adapters.engine.application import Applied, apply_plan, write_empty
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
-from orders_monitor.adapters.engine.injecting import inject
+from orders_monitor.adapters.engine.injecting.incident import inject
 from orders_monitor.adapters.engine.profiling.profile import profile_of
 from orders_monitor.adapters.engine.profiling.scan import unequal_rows
 from orders_monitor.adapters.engine.rules.learning import learn

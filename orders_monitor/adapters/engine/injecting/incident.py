@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.roles import Cast, Found, cast_of
+from orders_monitor.adapters.engine.injecting.roles import Cast, Found, cast_of
+from orders_monitor.adapters.engine.injecting.spoiling import spoilt
 from orders_monitor.adapters.engine.session import integer, name, numbered, one, schema_of, select, text, write
-from orders_monitor.adapters.engine.spoiling import spoilt
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.injection import CellsInjected, Injected, Kind, RowsInjected
 from orders_monitor.core.schema import Schema
