@@ -566,13 +566,18 @@ def test_equal_bytes_have_equal_profiles(tmp_path):
 
 
 def test_of_personal_columns_no_value_is_shown(tmp_path):
-    """Neither frequent values nor extremes nor quantiles: hashes, counts and lengths only."""
+    """Neither frequent values nor extremes, quantiles or means: hashes, counts and lengths only."""
     landed = land(tmp_path, "SELECT 'ann@example.org' AS mail, 4912345 AS phone, DATE '1990-01-01' AS born")
 
     profile = ENGINE.profile(landed, personal=frozenset({"mail", "phone", "born"}))
 
-    assert [(None, None, (), ())] * 3 == [
-        (column.minimum, column.maximum, column.quantiles, column.top) for column in profile.columns
+    assert [(None, None, (), ()), (None, None, None)] * 3 == [
+        each
+        for column in profile.columns
+        for each in (
+            (column.minimum, column.maximum, column.quantiles, column.top),
+            (column.mean, column.deviation, column.total),
+        )
     ]
 
 
