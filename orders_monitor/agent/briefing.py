@@ -17,6 +17,13 @@ class MetricHistory(Value):
     points: tuple[tuple[str, float], ...]
 
 
+class Suspected(Value):
+    """How many of the rows that the detectors would look at first break one learned rule, and what it says."""
+
+    says: str
+    rows: int
+
+
 class PastIncident(Value):
     """An earlier partition of the table whose plan was not clean, and what people decided. The note is their text."""
 
@@ -44,7 +51,10 @@ class Lineage(Value):
 
 
 class Briefing(Value):
-    """One partition's case file. `expectations` are the declared ones, from which code derives predicates."""
+    """One partition's case file. `expectations` are the declared ones, from which code derives predicates.
+
+    `suspected` are there where the table is calibrated, the most frequent first.
+    """
 
     table: str
     partition: str
@@ -55,6 +65,7 @@ class Briefing(Value):
     history: tuple[MetricHistory, ...] = ()
     incidents: tuple[PastIncident, ...] = ()
     lineage: Lineage | None = None
+    suspected: tuple[Suspected, ...] = ()
 
     def may_show_values_of(self, column: str | None) -> bool:
         """Whether values of the column may leave, if they are no text. What is about no column holds no values."""

@@ -13,6 +13,7 @@ from orders_monitor.core.profile import ColumnProfile
 from orders_monitor.core.quality import Signal, drift_id, expectation_id
 from orders_monitor.core.value import Value
 
+SUSPECTED_MAX = 8
 _SERIOUS_FIRST = ("gate", "warn", "info")
 
 
@@ -29,10 +30,16 @@ class MetricAsked(Value):
 
 
 def signals(case: Case, _: Nothing) -> Answer:
-    """Everything that is not clean, the serious first."""
+    """Everything that is not clean, the serious first, and where it is known [what held before, rows that break it]."""
     quality = case.briefing.quality
     ordered = sorted(quality.signals, key=lambda signal: _SERIOUS_FIRST.index(signal.severity))
-    head = {"rows": quality.rows, "landing_problem": None if quality.problem is None else text(quality.problem)}
+    head: dict[str, Any] = {
+        "rows": quality.rows,
+        "landing_problem": None if quality.problem is None else text(quality.problem),
+    }
+    if case.briefing.suspected:
+        shown = case.briefing.suspected[:SUSPECTED_MAX]
+        head["suspected_rows"] = [[text(suspected.says), suspected.rows] for suspected in shown]
     return Answer("signals", [_signal(case, signal) for signal in ordered], head)
 
 

@@ -145,6 +145,7 @@ def _headline(made: Calibration) -> str:
     return (
         f"{made.table} calibration {made.version}: {made.days} days ({made.first} to {made.last}), "
         f"{len(made.rules.rules)} rules, alarms on {of_rate(rate)} ordinary partitions, target {made.target:.1%}"
+        f"{'; made for earlier detectors: calibrate again' if made.is_outdated else ''}"
     )
 
 

@@ -19,7 +19,7 @@ from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.rules import Rules
 from orders_monitor.core.value import Value
 
-DETECTOR = "2"
+DETECTOR = "3"
 DAYS_MIN = 45
 DAYS_MAX = 400
 
@@ -60,6 +60,11 @@ class Calibration(Value):
     thresholds: Thresholds
     false_positive_rate: Rate
     target: float
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was made for other code than this: its thresholds are for other scores."""
+        return self.detector != DETECTOR
 
 
 class Detection(Value):

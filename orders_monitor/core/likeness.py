@@ -8,13 +8,12 @@ against a column that it never had: an order's number finds no common value toda
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from orders_monitor.core import formats
 from orders_monitor.core.column_type import Relation, is_time, relation
-from orders_monitor.core.profile import ColumnProfile, Profile
+from orders_monitor.core.profile import ColumnProfile, Profile, moment
 
 _Key = TypeVar("_Key", str, int)
 _TYPE_FACTOR: Mapping[Relation, float] = {"same": 1.0, "widened": 0.9, "narrowed": 0.9, "changed": 0.7}
@@ -144,21 +143,13 @@ def _ratio(one: float, other: float) -> float:
 
 
 def _times(was: ColumnProfile, now: ColumnProfile) -> Iterator[Evidence]:
-    bounds = [_moment(text) for text in (was.minimum, was.maximum, now.minimum, now.maximum)]
+    bounds = [moment(text) for text in (was.minimum, was.maximum, now.minimum, now.maximum)]
     if None in bounds:
         return
-    was_low, was_high, now_low, now_high = (moment for moment in bounds if moment is not None)
+    was_low, was_high, now_low, now_high = (bound for bound in bounds if bound is not None)
     days_apart = abs((now_low - was_low).total_seconds()) / 86_400
     spans = ((was_high - was_low).total_seconds() + 3_600, (now_high - now_low).total_seconds() + 3_600)
     yield Evidence("times", _ratio(*spans) / (1 + days_apart / 365), 2.0)
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        # The zone is left out: only distances count here, and a zone's hours are nothing beside days.
-        return None if text is None else datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def _shapes(was: Content, now: Content) -> Evidence:

@@ -42,10 +42,12 @@ class Flagged(Value):
 class Day(Value):
     """Everything that a detector may know of one partition (an ISO date); `measures` are there once rules are learned.
 
-    `pass_shares` is by check name: the share of rows, 0 to 1, that met each expectation.
+    `pass_shares` is by check name: the share of rows, 0 to 1, that met each expectation. `timezone` is the IANA zone
+    in which the day ends.
     """
 
     partition: str
     profile: Profile
+    timezone: str = "UTC"
     measures: Measures | None = None
     pass_shares: dict[str, float] = Field(default_factory=dict)

@@ -1,5 +1,7 @@
 """What one scan says about the bytes of a partition: numbers and fingerprints, no row."""
 
+from datetime import UTC, datetime
+
 from orders_monitor.core.value import Value
 
 
@@ -60,3 +62,12 @@ class Profile(Value):
         """Share of rows without a value, 0 to 1; None where there is no such column or no row."""
         column = self.column(name)
         return None if column is None or self.rows == 0 else column.nulls / self.rows
+
+
+def moment(text: str | None) -> datetime | None:
+    """The moment that the minimum or maximum of a column of times states, in UTC where it says no zone; else None."""
+    try:
+        stated = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return stated if stated is None or stated.tzinfo is not None else stated.replace(tzinfo=UTC)

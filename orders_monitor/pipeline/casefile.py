@@ -1,21 +1,25 @@
 """casefile: what the agent is given of a partition: what code found, what was before it, and a room with its rows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.workbench.workbench import DuckWorkbench, open_workbench
-from orders_monitor.agent.briefing import Briefing, Lineage, MetricHistory, PastIncident
+from orders_monitor.agent.briefing import Briefing, Lineage, MetricHistory, PastIncident, Suspected, may_show_values_of
+from orders_monitor.core.anomaly.metrics import column_measured
+from orders_monitor.core.anomaly.vector import past_values
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Flagged
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.quality import Quality
+from orders_monitor.core.quality import CONTROL, Anomaly, Quality
 from orders_monitor.core.release import Release
 from orders_monitor.core.review import Case
 from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, SourceDeclaration
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, sentences
-from orders_monitor.pipeline.quality import published_history
+from orders_monitor.pipeline.quality import days_before, published_history
 from orders_monitor.pipeline.resources import Desk
 
 
@@ -29,14 +33,18 @@ def brief(desk: Desk, partition: str, quality: Quality, *, known_at: int | None 
         quality=quality,
         profile=desk.read(partition, "profile", Profile),
         expectations=desk.table.asked,
-        history=metrics_of(history, desk.table.contract),
+        history=(
+            *metrics_of(history, desk.table.contract),
+            *_unusual(desk, partition, quality, contract=desk.table.contract, known_at=known_at),
+        ),
         incidents=incidents_before(desk, partition, known_at=known_at),
         lineage=lineage_of(desk.table),
+        suspected=_suspected(desk, partition, quality),
     )
 
 
 def metrics_of(days: Sequence[tuple[str, Profile]], contract: Contract) -> tuple[MetricHistory, ...]:
-    """Every metric that an anomaly may be about, on these days: a count of rows, and shares."""
+    """Every metric that a declared tolerance is about, on these days: a count of rows, and shares."""
     rows = tuple((day, float(profile.rows)) for day, profile in days)
     duplicates = tuple((day, profile.duplicate_rows / profile.rows) for day, profile in days if profile.rows)
     shares = {
@@ -50,6 +58,40 @@ def metrics_of(days: Sequence[tuple[str, Profile]], contract: Contract) -> tuple
         MetricHistory(metric="duplicate_rows", points=duplicates),
         *(MetricHistory(metric=f"null_share:{name}", points=points) for name, points in shares.items()),
     )
+
+
+def _unusual(
+    desk: Desk, partition: str, quality: Quality, *, contract: Contract, known_at: int | None
+) -> tuple[MetricHistory, ...]:
+    """What only calibrated detectors find unusual. Measures of a column whose values may not leave stay here."""
+    metrics = {anomaly.metric.removeprefix("slow:") for anomaly in quality.anomalies if _is_learned(anomaly)}
+    shown = {
+        metric
+        for metric in metrics
+        if (column := column_measured(metric)) is None or may_show_values_of(contract, column)
+    }
+    if not shown:
+        return ()
+    found = past_values(days_before(desk, partition, quality, known_at=known_at), shown)
+    return tuple(MetricHistory(metric=metric, points=found[metric]) for metric in sorted(found))
+
+
+def _is_learned(anomaly: Anomaly) -> bool:
+    return anomaly.metric not in ("rows", "duplicate_rows") and not anomaly.metric.startswith(("null_share:", CONTROL))
+
+
+def _suspected(desk: Desk, partition: str, quality: Quality) -> tuple[Suspected, ...]:
+    """What the flagged rows break, in words; nothing where the flags are of other bytes than those that were judged."""
+    if quality.calibration is None:
+        return ()
+    flagged = desk.find(partition, "flagged", Flagged)
+    calibration = desk.journal.calibration(desk.table.name, quality.calibration)
+    if flagged is None or calibration is None or flagged.landed_digest != quality.landed_digest:
+        return ()
+    says = {rule.id: rule.sentence for rule in calibration.rules.rules}
+    broken = Counter(reason.rule for row in flagged.rows for reason in row.reasons if reason.rule in says)
+    most_first = sorted(broken.items(), key=lambda each: (-each[1], each[0]))
+    return tuple(Suspected(says=says[rule], rows=rows) for rule, rows in most_first)
 
 
 def room_of(

@@ -26,7 +26,7 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import controls, keys, quality_metadata
 from orders_monitor.pipeline.resources import Desk, Stores
-from orders_monitor.pipeline.watching import anomalies_before, flagged, shares_of, watch
+from orders_monitor.pipeline.watching import anomalies_before, flagged, journal_then, past_of, shares_of, watch
 
 Days = Sequence[tuple[str, Profile]]
 
@@ -45,11 +45,13 @@ def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
         """Everything that code can say about the landed bytes: the evidence that findings and actions must cite."""
         with stores.at(context, table) as desk:
             judged = judge(desk, context.partition_key)
-            history = [
-                Day(partition=day, profile=known) for day, known in published_history(desk, context.partition_key)
-            ]
-            flagged = desk.find(context.partition_key, "flagged", Flagged)
-        return dg.MaterializeResult(metadata=quality_metadata.of_quality(judged, history=history, flagged=flagged))
+            found = quality_metadata.of_quality(
+                judged,
+                history=days_before(desk, context.partition_key, judged),
+                flagged=desk.find(context.partition_key, "flagged", Flagged),
+                is_outdated=is_outdated(desk, judged),
+            )
+        return dg.MaterializeResult(metadata=found)
 
     return quality
 
@@ -85,6 +87,14 @@ def judge(desk: Desk, partition: str) -> Quality:
             desk.record(partition, "flagged", flagged(desk, landing, calibration, seen.past))
     desk.record(partition, "quality", quality)
     return quality
+
+
+def is_outdated(desk: Desk, quality: Quality) -> bool:
+    """Whether the calibration that judged was made for earlier detectors than these."""
+    if quality.calibration is None:
+        return False
+    made = desk.journal.calibration(desk.table.name, quality.calibration)
+    return made is not None and made.is_outdated
 
 
 def judged(
@@ -163,6 +173,21 @@ def published_history(
     )
     known = (event for event in events if known_at is None or event.id < known_at)
     return tuple((event.partition, Profile.model_validate(event.body)) for event in known)
+
+
+def days_before(desk: Desk, partition: str, quality: Quality, *, known_at: int | None = None) -> tuple[Day, ...]:
+    """The last published days before a partition, oldest first, with what the calibration that judged it measured.
+
+    `known_at` is the id of an event: what was recorded after it is left out.
+    """
+    version = quality.calibration
+    calibration = None if version is None else desk.journal.calibration(desk.table.name, version)
+    if calibration is None:
+        zone = desk.table.partitions.timezone
+        history = published_history(desk, partition, known_at=known_at)
+        return tuple(Day(partition=day, profile=profile, timezone=zone) for day, profile in history)
+    past = past_of(desk, partition, calibration.rules, journal=journal_then(desk, known_at))
+    return past.days[-desk.table.tolerances.days_max :]
 
 
 def ask(desk: Desk, partition: str, *, path: str, digest: str) -> tuple[Outcome, ...]:

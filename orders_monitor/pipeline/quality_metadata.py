@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from orders_monitor.core.anomaly.metrics import readings
+from orders_monitor.core.anomaly.vector import past_values
 from orders_monitor.core.measures import Day, Flagged
 from orders_monitor.core.quality import Quality
 from orders_monitor.pipeline import metadata, tables
@@ -15,21 +15,21 @@ from orders_monitor.pipeline.sentences import plain
 CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN = 28, 6, 20
 
 
-def of_quality(quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None) -> Metadata:
+def of_quality(
+    quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None, is_outdated: bool = False
+) -> Metadata:
     """quality: signals, schema changes, expectation outcomes, baselines, charts, and rows to look at first.
 
     `history` are the published days before, for the charts. Rows that were flagged in other bytes are left out.
+    `is_outdated` says that the calibration was made for earlier detectors.
     """
     mine = flagged if flagged is not None and flagged.landed_digest == quality.landed_digest else None
     failed = [o for o in quality.outcomes if not o.passed]
     said = [f"- **{plain(s.id)}** ({s.severity}): {plain(s.sentence)}" for s in quality.signals] or [
         "- nothing to explain"
     ]
-    version = quality.calibration
     return {
-        metadata.CALIBRATION: dg.MetadataValue.text(
-            "none: declared tolerances" if version is None else f"version {version}"
-        ),
+        metadata.CALIBRATION: dg.MetadataValue.text(_calibration(quality.calibration, is_outdated=is_outdated)),
         metadata.FLAGGED_ROWS: dg.MetadataValue.int(0 if mine is None else len(mine.rows)),
         metadata.SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         metadata.EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
@@ -66,17 +66,26 @@ def of_quality(quality: Quality, *, history: Sequence[Day] = (), flagged: Flagge
     }
 
 
+def _calibration(version: int | None, *, is_outdated: bool) -> str:
+    if version is None:
+        return "none: declared tolerances"
+    return f"version {version}" + ("; made for earlier detectors: calibrate again" if is_outdated else "")
+
+
 def _history_chart(quality: Quality, history: Sequence[Day]) -> str:
-    """The last days of the row count, and of what is unusual where it can be told without a rule."""
-    unusual = [anomaly.metric for anomaly in quality.anomalies]
+    """The last days of the row count, and of what is unusual."""
+    rows = quality.baseline("rows")
+    judged = {} if rows is None else {"rows": (rows.observed, rows.low, rows.high)}
+    judged |= {each.metric: (each.observed, each.low, each.high) for each in quality.anomalies}
+    known = past_values(history, {metric.removeprefix("slow:") for metric in judged})
+    days = [day.partition for day in history[-CHART_DAYS:]]
     drawn = []
-    before = [readings(day) for day in history[-CHART_DAYS:]]
-    for metric in dict.fromkeys(["rows", *unusual]):
-        baseline = quality.baseline(metric)
-        values = [found[metric].value if metric in found else None for found in before]
-        if baseline is not None and any(value is not None for value in values):
-            drawn.append(Line(metric, values, baseline.observed, baseline.low, baseline.high))
-    return lines(f"the last {len(before)} days", drawn[:CHART_METRICS])
+    for metric, (observed, low, high) in judged.items():
+        values = dict(known[metric.removeprefix("slow:")])
+        before = [values.get(day) for day in days]
+        if any(value is not None for value in before):
+            drawn.append(Line(metric, before, observed, low, high))
+    return lines(f"the last {len(days)} days", drawn[:CHART_METRICS])
 
 
 def _of_flagged(flagged: Flagged) -> list[str]:

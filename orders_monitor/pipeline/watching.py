@@ -59,17 +59,23 @@ def watch(
 
     `known_at` is the id of an event: what was recorded after it is left out.
     """
-    past = past_of(desk, landing.partition, calibration.rules, journal=_journal(desk, known_at))
+    past = past_of(desk, landing.partition, calibration.rules, journal=journal_then(desk, known_at))
     path, partition = desk.lake.path(landing.path), landing.partition
     measures = measured(desk.engine, path, calibration.rules, past, partition=partition, digest=landing.digest)
-    day = Day(partition=partition, profile=profile, measures=measures, pass_shares=dict(shares))
+    day = Day(
+        partition=partition,
+        profile=profile,
+        timezone=desk.table.partitions.timezone,
+        measures=measures,
+        pass_shares=dict(shares),
+    )
     closed = closed_among(desk.table, [*(each.partition for each in past.days), partition])
     return Seen(detect(day, past.days, calibration, closed=closed), measures, past)
 
 
 def anomalies_before(desk: Desk, partition: str, *, known_at: int | None = None) -> Mapping[str, Sequence[Anomaly]]:
     """What was unusual on the last partition before this one that was judged, published or held, by its name."""
-    events = _journal(desk, known_at).history(
+    events = journal_then(desk, known_at).history(
         desk.table.name, "quality", before=partition, days_max=1, published_only=False
     )
     return {event.partition: Quality.model_validate(event.body).anomalies for event in events}
@@ -115,6 +121,7 @@ def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal) -> Pa
             Day(
                 partition=day,
                 profile=profile.model_copy(update={"duplicate_rows": repeated}),
+                timezone=desk.table.partitions.timezone,
                 measures=seen if seen is not None and seen.rules == rules.digest else None,
                 pass_shares={} if asked is None else shares_of(asked.outcomes),
             )
@@ -166,7 +173,8 @@ def shares_of(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {outcome.check_name: 1 - outcome.unexpected / outcome.rows for outcome in asked}
 
 
-def _journal(desk: Desk, known_at: int | None) -> Journal:
+def journal_then(desk: Desk, known_at: int | None) -> Journal:
+    """The journal as it was at the event with that id; as it is where none is given."""
     return desk.journal if known_at is None else desk.journal.as_of(known_at)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orders_monitor.agent import tools
-from orders_monitor.agent.briefing import Lineage, MetricHistory, PastIncident
+from orders_monitor.agent.briefing import Lineage, MetricHistory, PastIncident, Suspected
 from orders_monitor.agent.model import ToolCall
 from orders_monitor.agent.workbench import Facet, Flagged, QueryRefused, Repeated, Rows
 from orders_monitor.core.drift import ColumnAdded, ColumnRenamed
@@ -47,6 +47,14 @@ def ask(case, name, *, bench=None, **arguments):
 def column(name, **values):
     """A profile of one landed text column."""
     return ColumnProfile(name=name, type="VARCHAR", nulls=2, distinct=3, **values)
+
+
+def test_where_a_table_is_calibrated_the_rows_to_look_at_first_are_told_by_what_they_break():
+    """The rule in words and how many of these rows break it: no row, and no value."""
+    suspected = (Suspected(says="'amount' = 'price' x 'quantity'", rows=4),)
+    case = briefing().model_copy(update={"suspected": suspected})
+
+    assert [["'amount' = 'price' x 'quantity'", 4]] == ask(case, "signals")["suspected_rows"]
 
 
 def test_signals_come_with_the_serious_ones_first():

@@ -2,9 +2,10 @@ import pytest
 
 from orders_monitor.core import signals
 from orders_monitor.core.anomaly.divergence import divergence, jensen_shannon
-from orders_monitor.core.anomaly.metrics import column_measured, scaled, topic_of, unscaled
+from orders_monitor.core.anomaly.metrics import column_measured, readings, scaled, topic_of, unscaled
 from orders_monitor.core.drift import UnitChanged
-from orders_monitor.core.profile import ColumnProfile
+from orders_monitor.core.measures import Day
+from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.quality import Anomaly
 from orders_monitor_tests.core.days import CONTRACT, EMAIL, day, landing_of, outcome, profile_of
 
@@ -27,6 +28,27 @@ def anomaly(metric):
 def test_a_metric_of_values_has_its_column(metric, column):
     """What is missing, or how many rows there are, is no matter of a column's values."""
     assert column == column_measured(metric)
+
+
+@pytest.mark.parametrize(
+    ("newest", "type_", "timezone", "seconds"),
+    [
+        ("2026-07-02 23:59:30.25", "TIMESTAMP", "UTC", 29.75),
+        ("2026-07-03 00:01:00", "TIMESTAMP", "UTC", -60.0),
+        ("2026-07-02 21:59:00+00", "TIMESTAMP WITH TIME ZONE", "Europe/Berlin", 60.0),
+        ("2026-07-02", "DATE", "UTC", None),  # a day is no moment
+        ("infinity", "TIMESTAMP", "UTC", None),
+        (None, "TIMESTAMP", "UTC", None),
+    ],
+)
+def test_freshness_is_told_from_the_end_of_the_partitions_day(newest, type_, timezone, seconds):
+    """Seconds from the newest moment to the day's end in the table's zone; below 0 where it lies after."""
+    column = ColumnProfile(name="at", type=type_, nulls=0, distinct=9, maximum=newest)
+    found = readings(
+        Day(partition="2026-07-02", timezone=timezone, profile=Profile(rows=9, duplicate_rows=0, columns=(column,)))
+    )
+
+    assert seconds == (found["freshness_s:at"].value if "freshness_s:at" in found else None)
 
 
 def test_two_metrics_that_say_the_same_have_one_topic():

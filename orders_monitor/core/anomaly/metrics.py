@@ -6,12 +6,14 @@ the same distance at every size and a bound is never beyond what a share or a co
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from orders_monitor.core.anomaly.divergence import divergence
 from orders_monitor.core.measures import Day
-from orders_monitor.core.profile import ColumnProfile, Profile
+from orders_monitor.core.profile import ColumnProfile, Profile, moment
 
 Scale = Literal["count", "share", "amount", "level"]
 
@@ -21,7 +23,9 @@ _SHARES = frozenset(
 )
 _COUNTED = ("vanished:",)
 _LEVELS = frozenset({"level"})
-_MEASURES = frozenset({"mean", "deviation", "total", "q05", "q25", "q50", "q75", "q95", "length", "drift"})
+_MEASURES = frozenset(
+    {"mean", "deviation", "total", "q05", "q25", "q50", "q75", "q95", "length", "drift", "freshness_s"}
+)
 _RULES_OF_VALUES = frozenset({"level", "usual", "range", "product"})
 _QUANTILE_NAMES = ("q05", "q25", "q50", "q75", "q95")
 
@@ -62,8 +66,10 @@ def is_one_sided(metric: str) -> bool:
 
 
 def tells_of_volume(metric: str) -> bool:
-    """Whether the metric follows from how much is traded, which on a closed day is nothing to go by."""
-    return metric == "rows" or metric.startswith(("total:", "rows_per:", "broken:hours_empty:", "broken:vanished:"))
+    """Whether the metric follows from how much is traded and until when, on a closed day nothing to go by."""
+    return metric == "rows" or metric.startswith(
+        ("total:", "rows_per:", "freshness_s:", "broken:hours_empty:", "broken:vanished:")
+    )
 
 
 def readings(day: Day, references: Sequence[Day] = ()) -> dict[str, Reading]:
@@ -124,6 +130,7 @@ def _values(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
     yield "duplicate_rows", profile.duplicate_rows / profile.rows
     for column in profile.columns:
         yield from _of_column(column, profile.rows)
+        yield from _freshness(column, day)
         like = [reference.profile for reference in references]
         apart = divergence(column, [c for c in _same(column.name, like) if c.type == column.type])
         if apart is not None:
@@ -131,6 +138,15 @@ def _values(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
     yield from _of_mapping(day.pass_shares, prefix="pass_share:")
     if day.measures is not None:
         yield from _of_mapping(day.measures.values, prefix="")
+
+
+def _freshness(column: ColumnProfile, day: Day) -> Iterator[tuple[str, float]]:
+    """Seconds from the newest moment of a column to the end of the partition's day; below 0 where it lies after."""
+    newest = moment(column.maximum) if column.type.startswith("TIMESTAMP") else None
+    if newest is not None:
+        after = date.fromisoformat(day.partition) + timedelta(days=1)
+        end = datetime(after.year, after.month, after.day, tzinfo=ZoneInfo(day.timezone))
+        yield f"freshness_s:{column.name}", (end - newest).total_seconds()
 
 
 def _same(column: str, profiles: Sequence[Profile]) -> Iterator[ColumnProfile]:

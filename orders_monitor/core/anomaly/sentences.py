@@ -24,6 +24,7 @@ _WORDS = {
     "q95": "95 % quantile of",
     "length": "mean length of",
     "rows_per": "rows for each",
+    "freshness_s": "seconds from the newest moment to the day's end in",
     "drift": "distance of the distribution from the same weekdays' in",
 }
 

@@ -7,7 +7,7 @@ probabilities by rank or with Pareto tails, than the largest distance alone, and
 margin.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -106,6 +106,19 @@ def followed(days: Sequence[Day]) -> Iterator[tuple[dict[str, Standing], dict[st
         standings = watch.stands(day)
         yield standings, watch.drifts(standings)
         watch.sees(day)
+
+
+def past_values(days: Sequence[Day], metrics: Collection[str]) -> dict[str, tuple[tuple[str, float], ...]]:
+    """What each of these metrics was on each day that has it, oldest first: (partition, value in the metric's unit)."""
+    same: dict[int, list[Day]] = {}
+    found: dict[str, list[tuple[str, float]]] = {metric: [] for metric in metrics}
+    for day in sorted(days, key=lambda each: each.partition):
+        before = same.setdefault(_weekday(day), [])
+        values = readings(day, before[-SAME_WEEKDAYS:])
+        before.append(day)
+        for metric in found.keys() & values.keys():
+            found[metric].append((day.partition, values[metric].value))
+    return {metric: tuple(points) for metric, points in found.items()}
 
 
 def score(standings: Standings) -> float:
