@@ -85,6 +85,15 @@ def write(connection: duckdb.DuckDBPyConnection, query: str, into: Path) -> int:
     return integer(written)
 
 
+def row_hash(columns: Sequence[str]) -> str:
+    """SQL of a hash of whole rows: the columns in both directions, 64 bits each.
+
+    Rows that differ in one column alone are told apart by 64: of 50 million such, two collide in one file of 15,000.
+    """
+    there, back = ", ".join(columns), ", ".join(reversed(columns))
+    return f"(hash({there})::UHUGEINT * 18446744073709551616 + hash({back}))"
+
+
 def integer(result: duckdb.DuckDBPyConnection) -> int:
     """The single number of an answer."""
     return int(str(one(result)[0]))

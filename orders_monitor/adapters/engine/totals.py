@@ -7,11 +7,9 @@ from pathlib import Path
 import duckdb
 
 from orders_monitor.adapters.engine.session import numbered, schema_of, select, text
-from orders_monitor.adapters.engine.types import family
+from orders_monitor.adapters.engine.types import NUMBERS, family
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.totals import NO_VALUE, WHOLE, Control, Total
-
-_NUMBERS = ("integer", "decimal", "floating")
 
 
 def totals_of(
@@ -43,7 +41,7 @@ def _sql(control: Control, schema: Schema) -> str | None:
     if control.measure == "distinct":
         return f"count(DISTINCT c{position})"
     # A sum of no value is 0 to whoever adds up, and NULL to SQL.
-    summable = family(schema.columns[position].type) in _NUMBERS
+    summable = family(schema.columns[position].type) in NUMBERS
     return f"coalesce(sum(c{position}), 0)" if summable else None
 
 

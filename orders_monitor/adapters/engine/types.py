@@ -8,6 +8,7 @@ import duckdb
 from orders_monitor.core.errors import PlanInapplicable
 
 Family = Literal["integer", "decimal", "floating", "boolean", "temporal", "text", "other"]
+NUMBERS: tuple[Family, ...] = ("integer", "decimal", "floating")
 
 # Letters, digits and one pair of sizes: nothing that could end a CAST and begin something else.
 _ACCEPTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?: [A-Za-z]+){0,3}(?:\(\d{1,4}(?:, ?\d{1,4})?\))?")

@@ -8,7 +8,7 @@ from functools import cached_property
 import duckdb
 
 from orders_monitor.adapters.engine.session import one, select
-from orders_monitor.adapters.engine.types import family
+from orders_monitor.adapters.engine.types import NUMBERS, family
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.injection import Role
 from orders_monitor.core.schema import Schema
@@ -161,6 +161,6 @@ def cast_of(connection: duckdb.DuckDBPyConnection, schema: Schema, contract: Con
 
 def _facts(index: int, type_name: str) -> str:
     column, kind = f"c{index}", family(type_name)
-    low = f"quantile_disc(abs({column}::DOUBLE), 0.05)" if kind in ("integer", "decimal", "floating") else "NULL"
+    low = f"quantile_disc(abs({column}::DOUBLE), 0.05)" if kind in NUMBERS else "NULL"
     spaced = f"avg(({column} LIKE '% %')::INT)" if kind == "text" else "NULL"
     return f"count(DISTINCT {column}), count(*) FILTER (WHERE {column} IS DISTINCT FROM before{index}), {low}, {spaced}"

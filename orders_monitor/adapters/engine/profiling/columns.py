@@ -7,10 +7,8 @@ from pathlib import Path
 import duckdb
 
 from orders_monitor.adapters.engine.session import one, select, text
-from orders_monitor.adapters.engine.types import Family, decimal_size, family
+from orders_monitor.adapters.engine.types import NUMBERS, Family, decimal_size, family
 from orders_monitor.core.schema import Schema
-
-NUMBERS = ("integer", "decimal", "floating")
 
 # Above this width a sum could leave DECIMAL(38) and would end the scan; a DOUBLE cannot.
 _SUMMABLE_DIGITS_MAX = 27

@@ -15,7 +15,7 @@ from fractions import Fraction
 import duckdb
 
 from orders_monitor.adapters.engine.profiling.columns import Facts, Footer, Scanned
-from orders_monitor.adapters.engine.session import one, select
+from orders_monitor.adapters.engine.session import one, row_hash, select
 from orders_monitor.core.schema import Schema
 
 # One row group in memory: DuckDB reads it with one thread, in its order.
@@ -48,10 +48,8 @@ class Scan:
 
 
 def unequal_rows(schema: Schema) -> str:
-    """SQL of the number of different rows, by 128 bits of hash: the columns hashed in both directions."""
-    there = [f"c{index}" for index in range(len(schema.columns))]
-    back = list(reversed(there))
-    return f"count(DISTINCT hash({', '.join(there)})::UHUGEINT * 18446744073709551616 + hash({', '.join(back)}))"
+    """SQL of the number of different rows, known by `row_hash`."""
+    return f"count(DISTINCT {row_hash([f'c{index}' for index in range(len(schema.columns))])})"
 
 
 def scanned(
@@ -122,12 +120,12 @@ def _repetitions(schema: Schema, columns: Sequence[Scanned], rows: int) -> dict[
     """All copies of a row have one hash: of the rows with a small one, those that repeat can be counted exactly."""
     if rows <= EXACT_DUPLICATES_ROWS_MAX:
         return {"unequal": unequal_rows(schema)}
-    row = _row_hash(columns)
+    row = _cheap_hash(columns)
     small = f"list({row}) FILTER ({row} < {_threshold(_share(_KEPT_ROW_HASHES, rows))})"
     return {"looked_at": f"list_aggregate({small}, 'count')", "different": f"len(list_distinct({small}))"}
 
 
-def _row_hash(columns: Sequence[Scanned]) -> str:
+def _cheap_hash(columns: Sequence[Scanned]) -> str:
     """SQL of a row's hash: hashes that are needed anyway, each shifted by its place, and one of the other columns."""
     few = [column.c for column in columns if not column.many]
     parts = [column.hashed(column.c, looks=column.looks) for column in columns if column.many]

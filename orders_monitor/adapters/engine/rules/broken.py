@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from orders_monitor.adapters.engine.rules import broken_past
 from orders_monitor.adapters.engine.rules.judging import Judged, Judging, surely
-from orders_monitor.adapters.engine.rules.relation import NUMBERS
-from orders_monitor.adapters.engine.session import one, select, text
+from orders_monitor.adapters.engine.session import one, row_hash, select, text
+from orders_monitor.adapters.engine.types import NUMBERS
 from orders_monitor.core.rules import (
     AboutPartition,
     Damaged,
@@ -54,8 +54,7 @@ def _repeats(judging: Judging, rule: RowRepeats | KeyRepeats) -> Judged:
     if isinstance(rule, KeyRepeats):
         key = relation.key(rule.columns)
     else:
-        there = [relation.sql(column) for column in relation.schema.names]
-        key = f"hash({', '.join(there)})::UHUGEINT * 18446744073709551616 + hash({', '.join(reversed(there))}, 0)"
+        key = row_hash([relation.sql(column) for column in relation.schema.names])
     hashed = select(f"{key} AS key, rn", of=relation.source)
     of_each = "WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1"
     repeated = select("key, min(rn) AS first", of=f"({hashed})", rest=of_each)

@@ -9,8 +9,11 @@ from orders_monitor.adapters.engine.rules.topics import Topic, topic_of
 from orders_monitor.adapters.engine.session import select
 from orders_monitor.core.rules import Level, Odd, OutOfRange, Rule, SeenBefore, Unlike, Usual
 
+# Rows that a facet has had before what stood beside it says anything.
 GIVEN_ROWS_MIN = 50
+# So many remembered values are compared within the query; more are joined.
 FEW = 500
+# Natural logarithms: what was never seen counts as one row in 8,000, and a number far away twenty times what it did.
 RARE_EVIDENCE_MAX = 9.0
 AWAY_EVIDENCE_MAX = 3.0
 

@@ -3,9 +3,9 @@
 import itertools
 from collections.abc import Iterator
 
-from orders_monitor.adapters.engine.rules.relation import NUMBERS
 from orders_monitor.adapters.engine.rules.sample import Sample, Traits
 from orders_monitor.adapters.engine.session import one, select
+from orders_monitor.adapters.engine.types import NUMBERS
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import (
     Damaged,
@@ -27,15 +27,21 @@ from orders_monitor.core.rules import (
     Vanished,
 )
 
+# A relation seems to hold where at most BROKEN_MAX of the rows break it, and at least CHANCE_MIN, and BETTER times as
+# many, would break it by chance; fewer than SUPPORT_MIN rows say nothing. These and the numbers below are judgements:
+# what they give on a real shop's days is measured by the benchmarks `row_flags` and `detection`.
 BROKEN_MAX = 0.05
 CHANCE_MIN = 0.05
 BETTER = 4.0
 SUPPORT_MIN = 200
+# An item is known from so many rows; its numbers are usual within a factor from FACTOR_MIN to FACTOR_MAX.
 ITEM_ROWS_MIN = 3
 FACTOR_MIN = 1.5
 FACTOR_MAX = 20.0
 ITEMS_A_NUMBER = 2
+# Times that spread over more hours than these are not of one day.
 DAY_HOURS_MAX = 72
+# So many rows share a value within a day, for its most frequent value to mean something.
 SHARED_MIN = 1.5
 
 

@@ -7,26 +7,32 @@ from collections.abc import Iterator, Sequence
 
 from orders_monitor.adapters.engine.rules.broken_past import GIVEN_ROWS_MIN
 from orders_monitor.adapters.engine.rules.candidates import BETTER, CHANCE_MIN
-from orders_monitor.adapters.engine.rules.relation import NUMBERS
 from orders_monitor.adapters.engine.rules.sample import Sample, Traits
 from orders_monitor.adapters.engine.session import select
-from orders_monitor.adapters.engine.types import decimal_size
+from orders_monitor.adapters.engine.types import NUMBERS, decimal_size
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import Facet, NotInOrder, NotProduct, Odd, Rule
 
+# Judgements, as in `candidates`. Products are tried on some PRODUCT_ROWS rows of the first PRODUCT_COLUMNS_MAX numbers:
+# one holds in PRODUCT_SHARE of them, and PRODUCT_TOLD_MIN of them have no factor of 0 or 1.
 PRODUCT_ROWS = 400
 PRODUCT_COLUMNS_MAX = 12
 PRODUCT_SHARE = 0.99
-ORDER_BROKEN_MAX = 0.005
 PRODUCT_FACTORS = 2
 PRODUCT_ROWS_MIN = 50
 PRODUCT_TOLD_MIN = 0.1
+# Half a cent: what a rounded amount may be away from its exact product.
 FLOAT_SLACK = 0.005
+# The share of rows in which a later time may be before an earlier one.
+ORDER_BROKEN_MAX = 0.005
+# At most so many formats make up FORMATS_SHARE of the values, each at least FORMAT_SHARE_MIN; others are free text.
 FORMATS_MAX = 8
 FORMAT_SHARE_MIN = 0.0005
 FORMATS_SHARE = 0.99
+# What is rarer than one row in a hundred beside another facet is evidence, where chance alone would give more of it.
 RARE = 0.01
 PAIR_CHANCE_MIN = 0.01
+# Below, above and at 0.
 SIGNS = 3
 GIVENS_A_FACET = 3
 

@@ -16,6 +16,7 @@ from orders_monitor.adapters.engine.rules.topics import topic_of
 from orders_monitor.adapters.engine.session import integer, select
 from orders_monitor.core.rules import AboutRows, Rule
 
+# Fewer earlier days judge nothing.
 DAYS_MIN = 5
 
 

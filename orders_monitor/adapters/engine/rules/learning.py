@@ -6,12 +6,12 @@ the memories of the days before it, and what its ordinary rows break too often i
 
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from orders_monitor.adapters.engine.rules import candidates, candidates_between
+from orders_monitor.adapters.engine.rules.broken import midnight
 from orders_monitor.adapters.engine.rules.measuring import measures_of
 from orders_monitor.adapters.engine.rules.memory import memory_query, nothing, past_of
 from orders_monitor.adapters.engine.rules.sample import Day, days_of, sample_of
@@ -19,6 +19,7 @@ from orders_monitor.adapters.engine.rules.topics import topics_of
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.rules import AboutPartition, Odd, Rule, Rules
 
+# Days that rules are tried on, the newest; and the share of an ordinary day's rows that may break a rule (median).
 TRIED_DAYS = 10
 ORDINARY_MAX = 0.05
 
@@ -36,7 +37,7 @@ def learn(
 
 def _candidates(connection: duckdb.DuckDBPyConnection, days: Sequence[Day], contract: Contract) -> list[Rule]:
     sample = sample_of(connection, days)
-    midnights = [datetime.fromisoformat(day.partition).replace(tzinfo=UTC).timestamp() for day in days]
+    midnights = [midnight(day.partition) for day in days]
     return [
         *candidates.keys(sample, contract),
         *candidates.within_groups(sample),

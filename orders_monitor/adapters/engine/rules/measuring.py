@@ -10,13 +10,16 @@ from orders_monitor.adapters.engine.rules.broken import judged
 from orders_monitor.adapters.engine.rules.broken_past import numbers
 from orders_monitor.adapters.engine.rules.judging import Judging
 from orders_monitor.adapters.engine.rules.memory import Past, recall
-from orders_monitor.adapters.engine.rules.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.rules.relation import Relation
 from orders_monitor.adapters.engine.rules.topics import topic_of, topics_of
 from orders_monitor.adapters.engine.session import integer, one, select
+from orders_monitor.adapters.engine.types import NUMBERS
 from orders_monitor.core.rules import AboutPartition, HoursEmpty, Level, RowsPer, Rule, Rules, TopShare, Vanished
 
+# The share of earlier days on which an hour had rows, for a day without them to lack it; and on which a value had.
 USUAL_DAYS = 0.9
 NEARLY_ALL_DAYS = 0.97
+# Fewer rows of known items have no level.
 LEVEL_ROWS_MIN = 30
 
 

@@ -15,6 +15,7 @@ from orders_monitor.adapters.engine.rules.topics import Topic, rows_of, sampled,
 from orders_monitor.adapters.engine.session import integer, one, select, text, write
 from orders_monitor.core.rules import Rules
 
+# About so many keys of each topic are remembered, however many the partition has.
 KEYS_MAX = 4096
 EVERY_HASH = 2**64 - 1
 # Of the medians that an item had on each day: a few dirty days do not widen what is usual.

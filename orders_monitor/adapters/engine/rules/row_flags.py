@@ -29,7 +29,10 @@ from orders_monitor.core.rules import (
     Unlike,
 )
 
+# The share of a partition's rows that a person may be asked about.
 SHARE_MAX = 0.05
+# Natural logarithms: a row is flagged from evidence of one ordinary row in twenty, and a rule counts at most for one in
+# 8,000: rules are learned from too few rows to know rarer things.
 EVIDENCE_MIN = 3.0
 EVIDENCE_MAX = 9.0
 
@@ -98,7 +101,7 @@ def _once(rules: Rules) -> list[AboutRows]:
 
 
 def _evidence(judged: Judged) -> str:
-    ordinary = min(EVIDENCE_MAX, -math.log(max(judged.rule.ordinary, 1e-4)))
+    ordinary = min(EVIDENCE_MAX, -math.log(max(judged.rule.ordinary, math.exp(-EVIDENCE_MAX))))
     if isinstance(judged.rule, Odd) and judged.evidence is not None:
         return judged.evidence
     return f"{ordinary!r}" if judged.evidence is None else f"{ordinary!r} + {judged.evidence}"

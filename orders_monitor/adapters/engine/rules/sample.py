@@ -10,9 +10,12 @@ import duckdb
 from orders_monitor.adapters.engine.rules.relation import CODES, Relation
 from orders_monitor.adapters.engine.session import one, select
 
+# What is looked at is bounded: at most 30 days of 4,000 rows, whatever the table's size.
 DAYS_NEWEST = 15
 DAYS_SPREAD = 15
 ROWS_A_DAY_MAX = 4000
+# What makes a column one of few values, of groups, of items or unique (`Traits`). These are judgements: what they give
+# on a real shop's days is measured by the benchmarks `row_flags` and `detection`.
 FEW_VALUES_MAX = 64
 FEW_ROWS_A_VALUE = 30
 GROUP_ROWS = 1.2

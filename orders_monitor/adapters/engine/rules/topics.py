@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from orders_monitor.adapters.engine.rules.relation import NUMBERS, Relation
+from orders_monitor.adapters.engine.rules.relation import Relation
 from orders_monitor.adapters.engine.session import select
+from orders_monitor.adapters.engine.types import NUMBERS
 from orders_monitor.core.rules import (
     Facet,
     HoursEmpty,
@@ -23,6 +24,7 @@ from orders_monitor.core.rules import (
     Vanished,
 )
 
+# Of an item's values the most frequent ones of each day are remembered.
 VALUES_A_KEY_MAX = 8
 
 
