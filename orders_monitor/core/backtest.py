@@ -13,7 +13,7 @@ from typing import Protocol
 from orders_monitor.core.anomaly.tolerances import judge
 from orders_monitor.core.calibration import Calibration, Detector
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.drift import compare
+from orders_monitor.core.drift import compare, is_tolerated
 from orders_monitor.core.injection import IncidentClass, Kind
 from orders_monitor.core.measures import Day
 from orders_monitor.core.profile import Profile
@@ -67,7 +67,7 @@ class Watched:
         known = [profile for _, profile in self._known]
         reference = known[-1] if known else None
         changes = compare(self._contract, landed, profile=day.profile, reference=reference, history=known)
-        return any(change.kind not in self._contract.tolerate for change in changes)
+        return any(not is_tolerated(change, self._contract) for change in changes)
 
 
 class Tried(Value):

@@ -81,13 +81,9 @@ def calibrate(
     table: str,
     version: int = 1,
     target: float = 0.05,
-    closed: frozenset[str] = frozenset(),
 ) -> Calibration:
-    """Thresholds for the days after these published ones; `closed` are days (ISO dates) on which nobody trades.
-
-    Raises ValueError with fewer days than can be replayed.
-    """
-    ordered = _trading(days, closed)[-DAYS_MAX:]
+    """Thresholds for the days after these published ones. Raises ValueError with fewer days than can be replayed."""
+    ordered = sorted(days, key=lambda day: day.partition)[-DAYS_MAX:]
     if len(ordered) < DAYS_MIN:
         raise ValueError(f"{len(ordered)} days are too few to calibrate with: {DAYS_MIN} are needed")
     found = [(vector.score(s), _slow_score(drifts)) for s, drifts in vector.followed(ordered)][_WARM_DAYS:]
@@ -131,7 +127,8 @@ class Detector:
         self, history: Sequence[Day], calibration: Calibration, *, closed: frozenset[str] = frozenset()
     ) -> None:
         self._calibration, self._closed, self._watch = calibration, closed, vector.Watch()
-        for day in _trading(history, closed)[-DAYS_MAX:]:
+        trading = sorted((day for day in history if day.partition not in closed), key=lambda day: day.partition)
+        for day in trading[-DAYS_MAX:]:
             self.sees(day)
 
     def sees(self, day: Day) -> None:
@@ -166,11 +163,6 @@ class Detector:
         if threshold is None or most is None or most[1].excess <= threshold:
             return ()
         return (sentences.drift(*most),)
-
-
-def _trading(days: Sequence[Day], closed: frozenset[str]) -> list[Day]:
-    """The days on which somebody trades, oldest first."""
-    return sorted((day for day in days if day.partition not in closed), key=lambda day: day.partition)
 
 
 def _slow_score(drifts: Mapping[str, Drift]) -> float:

@@ -17,7 +17,7 @@ from orders_monitor.core.errors import CalibrationRefused
 from orders_monitor.core.measures import Day, Memory
 from orders_monitor.core.rules import Rules
 from orders_monitor.pipeline.resources import Desk
-from orders_monitor.pipeline.watching import Past, measured, past_of, remembered
+from orders_monitor.pipeline.watching import Past, closed_among, measured, past_of, remembered
 
 TARGET = 0.05
 TAUGHT_SHARE = 0.6
@@ -99,12 +99,13 @@ def seen(engine: Engine, file: File, rules: Rules, memories: Sequence[Path]) -> 
 
 
 def files_of(desk: Desk) -> tuple[File, ...]:
-    """The last published partitions with rows, oldest first."""
+    """The last published partitions with rows, oldest first; of closed days there is nothing to learn."""
     past = past_of(desk, _END, Rules(), journal=desk.journal)
     cases = desk.journal.cases(desk.table.name, environment=desk.settings.environment)
     published = {case.partition: case.published for case in cases}
-    days = [day for day in past.days if published.get(day.partition) is not None and day.profile.rows > 0]
-    paths = [(day, claim.path) for day in days if (claim := published[day.partition]) is not None]
+    closed = closed_among(desk.table, [day.partition for day in past.days])
+    days = [day for day in past.days if day.partition not in closed and day.profile.rows > 0]
+    paths = [(day, claim.path) for day in days if (claim := published.get(day.partition)) is not None]
     return tuple(
         File(path=desk.lake.path(path), digest=Path(path).stem, day=day.model_copy(update={"measures": None}))
         for day, path in paths[-DAYS_MAX:]

@@ -148,10 +148,10 @@ def remembered(desk: Desk, path: Path, rules: Rules, *, partition: str, digest: 
 def learn_from(desk: Desk, partition: str, path: Path, *, digest: str) -> None:
     """Record what a published partition adds to the table's history, where the table is calibrated.
 
-    The landed bytes' own measures are taken where these are what was published.
+    The landed bytes' own measures are taken where these are what was published. A closed day adds nothing.
     """
     calibration = desk.journal.calibration(desk.table.name)
-    if calibration is None:
+    if calibration is None or closed_among(desk.table, [partition]):
         return
     rules = calibration.rules
     known = desk.find(partition, "measures", Measures)

@@ -15,11 +15,7 @@ def combined(declared: Found, detection: Detection) -> Found:
     baselines, anomalies = declared
     judged = {baseline.metric for baseline in baselines}
     said = {anomaly.metric for anomaly in anomalies}
-    since = {anomaly.metric: anomaly.since for anomaly in detection.anomalies}
     return (
         (*baselines, *(baseline for baseline in detection.baselines if baseline.metric not in judged)),
-        (
-            *(anomaly.model_copy(update={"since": since.get(anomaly.metric, anomaly.since)}) for anomaly in anomalies),
-            *(anomaly for anomaly in detection.anomalies if anomaly.metric not in said),
-        ),
+        (*anomalies, *(anomaly for anomaly in detection.anomalies if anomaly.metric not in said)),
     )
