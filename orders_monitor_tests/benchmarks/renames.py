@@ -17,7 +17,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -68,7 +68,6 @@ class Count:
     right: int = 0
     wrong: int = 0
     missed: int = 0
-    wrong_pairs: list[str] = field(default_factory=list)
 
     @property
     def precision(self) -> float:
@@ -79,10 +78,10 @@ class Count:
         return self.right / max(1, self.right + self.missed)
 
 
-def cased(name: str, _: random.Random) -> str:
+def cased(name: str, dice: random.Random) -> str:
     """orderId, OrderID, ORDER-ID."""
     words = words_of(name)
-    return _.choice(
+    return dice.choice(
         ["".join(w.title() for w in words), "-".join(words).upper(), words[0] + "".join(map(str.title, words[1:]))]
     )
 
@@ -245,7 +244,6 @@ def counted(sets: Sequence[ChangeSet], find: Find) -> dict[str, Count]:
         count.right += right
         count.wrong += len(found) - right
         count.missed += len(one.truth) - right
-        count.wrong_pairs += [f"{a} -> {b}" for a, b in found.items() if one.truth.get(a) != b]
     return counts
 
 

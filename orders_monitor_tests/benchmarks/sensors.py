@@ -91,7 +91,7 @@ def _footers(files: Sequence[Path]) -> float:
 
 
 def _ticks(tables: Sequence[MonitoredTable]) -> float:
-    """CPU seconds for one evaluation of every sensor, each with the cursor that its first tick left."""
+    """CPU seconds for one evaluation of every sensor, each with the cursor that the first tick of one of them left."""
     with dg.DagsterInstance.ephemeral() as instance:
         sensors = [schema_drift_sensor(table, nightly_job(table), now=lambda: NOW) for table in tables]
         cursors = [_tick(sensor, None, instance) for sensor in sensors[:1]] * len(sensors)
