@@ -115,11 +115,8 @@ def _masked(case: Case, outcome: Outcome) -> Outcome:
 
 def columns_of(outcome: Outcome, declared: Expectation | None) -> Sequence[str]:
     """Every column that an expectation is about."""
-    kwargs = {} if declared is None else declared.kwargs
-    lists = [kwargs.get(name) for name in ("column_list", "column_set")]
-    listed = [name for names in lists if isinstance(names, list | tuple) for name in names]
-    named = [outcome.column, kwargs.get("column"), kwargs.get("column_A"), kwargs.get("column_B"), *listed]
-    return list(dict.fromkeys(name for name in named if isinstance(name, str)))
+    own = [] if outcome.column is None else [outcome.column]
+    return list(dict.fromkeys([*own, *(() if declared is None else declared.columns)]))
 
 
 def profile(case: Case, asked: ColumnsAsked) -> Answer:

@@ -9,13 +9,12 @@ from orders_monitor.agent.tool import Answer, Case, cell, size, text
 from orders_monitor.agent.tools_case import columns_of
 from orders_monitor.agent.workbench import Cell, Facet, QueryRefused, Repeated, Workbench
 from orders_monitor.core.errors import ToolRefused
-from orders_monitor.core.expectation import Expectation, Outcome
+from orders_monitor.core.expectation import UNIQUE, UNIQUE_TOGETHER, Expectation, Outcome
 from orders_monitor.core.predicate import Predicate, violated_by
 from orders_monitor.core.quality import expectation_id
 from orders_monitor.core.value import Value
 
 DISTINCT_MAX = 50
-_UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 
 
 class SqlAsked(Value):
@@ -81,7 +80,7 @@ def _failed(case: Case, asked: str) -> tuple[Outcome, Expectation]:
 
 
 def _where(outcome: Outcome, declared: Expectation) -> Predicate | Repeated | None:
-    if declared.type in _UNIQUE and not declared.kwargs.get("row_condition"):
+    if declared.type in (UNIQUE, UNIQUE_TOGETHER) and not declared.kwargs.get("row_condition"):
         return Repeated(tuple(columns_of(outcome, declared)))
     return violated_by(declared)
 

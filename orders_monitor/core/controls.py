@@ -32,18 +32,11 @@ def verdicts(
     )
 
 
-def is_met(control: Control, verdicts_: Sequence[Verdict]) -> bool:
-    """Whether the control was compared and nothing differed."""
-    return any(b.metric == f"{CONTROL}{control.name}" and anomaly is None for b, anomaly in verdicts_)
-
-
 def _verdict(
     control: Control, said: Mapping[str, str], landed: Mapping[str, str] | None, *, floating: frozenset[str]
 ) -> Verdict:
-    metric, days = f"{CONTROL}{control.name}", 0
     if landed is None:
-        expected = float(_number(next(iter(said.values()), "0")))
-        baseline = Baseline(metric=metric, observed=0.0, expected=expected, low=expected, high=expected, days=days)
+        baseline = _baseline(control, observed=0.0, expected=float(_number(next(iter(said.values()), "0"))))
         return baseline, _anomaly(baseline, f"{_words(control)}: it cannot be computed of what landed")
     tolerance = max(control.tolerance, _FLOATING_TOLERANCE if control.column in floating else 0.0)
     differing = sorted(_differing(said, landed, tolerance=tolerance), key=lambda each: (-each[0], each[1]))
@@ -51,7 +44,7 @@ def _verdict(
         differing[0][1] if differing else max(said, key=lambda each: (abs(_number(said[each])), each), default=WHOLE)
     )
     expected, observed = (float(_number(totals.get(group, "0"))) for totals in (said, landed))
-    baseline = Baseline(metric=metric, observed=observed, expected=expected, low=expected, high=expected, days=days)
+    baseline = _baseline(control, observed=observed, expected=expected)
     if not differing:
         return baseline, None
     groups = len({*said, *landed})
@@ -69,6 +62,12 @@ def _differing(said: Mapping[str, str], landed: Mapping[str, str], *, tolerance:
         # A group of nothing that only one side has is a difference of no amount and all of its rows.
         if apart > tolerance or ((group in said) != (group in landed) and largest == 0):
             yield apart, group
+
+
+def _baseline(control: Control, *, observed: float, expected: float) -> Baseline:
+    return Baseline(
+        metric=f"{CONTROL}{control.name}", observed=observed, expected=expected, low=expected, high=expected, days=0
+    )
 
 
 def _anomaly(baseline: Baseline, sentence: str) -> Anomaly:

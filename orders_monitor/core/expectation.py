@@ -9,6 +9,11 @@ from orders_monitor.core.value import Value
 
 Severity = Literal["gate", "warn"]
 
+NOT_NULL = "expect_column_values_to_not_be_null"
+IN_SET = "expect_column_values_to_be_in_set"
+UNIQUE = "expect_column_values_to_be_unique"
+UNIQUE_TOGETHER = "expect_compound_columns_to_be_unique"
+
 
 class Expectation(Value):
     """One declared expectation: Great Expectations' own type and kwargs, and whether a failure stops publication."""
@@ -23,6 +28,14 @@ class Expectation(Value):
         """The column it is about; None for a table or a pair of columns."""
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that it names: the one, a pair, or those of a list or set."""
+        lists = (self.kwargs.get("column_list"), self.kwargs.get("column_set"))
+        listed = [name for names in lists if isinstance(names, list | tuple) for name in names]
+        named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+        return tuple(dict.fromkeys(name for name in (*named, *listed) if isinstance(name, str) and name))
 
     @property
     def check_name(self) -> str:

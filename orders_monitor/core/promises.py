@@ -4,13 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from orders_monitor.core.column_type import is_numeric, normal, relation
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.expectation import Expectation
+from orders_monitor.core.expectation import IN_SET, NOT_NULL, UNIQUE, UNIQUE_TOGETHER, Expectation
 from orders_monitor.core.totals import Control
-
-NOT_NULL = "expect_column_values_to_not_be_null"
-IN_SET = "expect_column_values_to_be_in_set"
-UNIQUE = "expect_column_values_to_be_unique"
-UNIQUE_TOGETHER = "expect_compound_columns_to_be_unique"
 
 
 def unasked(contract: Contract, declared: Sequence[Expectation]) -> tuple[Expectation, ...]:

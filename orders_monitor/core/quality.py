@@ -4,18 +4,17 @@ from typing import Literal
 
 from orders_monitor.core import drift
 from orders_monitor.core.drift import Change
-from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.expectation import UNIQUE, UNIQUE_TOGETHER, Outcome
 from orders_monitor.core.value import Value
 
 DUPLICATES = "anomaly:duplicate_rows"
 CLOSED = "closed_day"
 OPENED = "rows_on_a_closed_day"
 CONTROL = "control:"
-NOT_NULL = "expect_column_values_to_not_be_null"
 COUNTS_REPETITION = frozenset(
     {
-        "expect_column_values_to_be_unique",
-        "expect_compound_columns_to_be_unique",
+        UNIQUE,
+        UNIQUE_TOGETHER,
         "expect_table_row_count_to_be_between",
         "expect_table_row_count_to_equal",
     }

@@ -24,16 +24,14 @@ from orders_monitor.core import drift, meaning
 from orders_monitor.core.anomaly.metrics import column_measured
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.drift import Change, NullabilityChanged, ValueSetGrown
-from orders_monitor.core.expectation import Expectation, Outcome
+from orders_monitor.core.expectation import IN_SET, NOT_NULL, Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.profile import Profile
-from orders_monitor.core.promises import IN_SET
 from orders_monitor.core.quality import (
     CLOSED,
     CONTROL,
     COUNTS_REPETITION,
     DUPLICATES,
-    NOT_NULL,
     OPENED,
     Anomaly,
     Baseline,
@@ -208,7 +206,7 @@ def _causes_of_failures(
     anomalies: Sequence[Anomaly],
 ) -> dict[str, str]:
     """The cause of each failed check that is only a consequence, by check name."""
-    columns = {expectation.check_name: _columns_of(expectation) for expectation in expectations}
+    columns = {expectation.check_name: expectation.columns for expectation in expectations}
     repeats = any(anomaly.metric == "duplicate_rows" for anomaly in anomalies)
     causes = {}
     for outcome in failed:
@@ -224,15 +222,6 @@ def _causes_of_failures(
 
 def _is_about_values(outcome: Outcome) -> bool:
     return outcome.raised is not None or outcome.type not in {NOT_NULL, *COUNTS_REPETITION}
-
-
-def _columns_of(expectation: Expectation) -> tuple[str | None, ...]:
-    kwargs = expectation.kwargs
-    lists = (kwargs.get("column_list"), kwargs.get("column_set"))
-    listed = [name for names in lists if isinstance(names, list | tuple) for name in names]
-    return tuple(
-        name for name in (kwargs.get("column"), kwargs.get("column_A"), kwargs.get("column_B"), *listed) if name
-    )
 
 
 def _cause_of_anomaly(
