@@ -1,17 +1,15 @@
 """Small charts as SVG images inside Markdown: Dagster's UI shows an image of a data URI, and no raw HTML."""
 
-import base64
 from collections.abc import Sequence
-from html import escape
 
 from orders_monitor.core.profile import ColumnProfile, Profile
+from orders_monitor.pipeline.picture import ALARM, BAND, INK, LABEL, WIDTH, dot, picture, said
 
-WIDTH, HEIGHT, LABEL = 560, 26, 190
+HEIGHT = 26
 COLUMNS_MAX = 60
 
 _NULLS_WIDTH = 70
 _BARS_WIDTH = 180
-_INK, _BAND, _ALARM, _TEXT = "#1f6fb2", "#cfe3f5", "#c0392b", "#333333"
 
 
 def bars(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> str:
@@ -21,7 +19,7 @@ def bars(title: str, rows: Sequence[tuple[str, float, float | None, float | None
     """
     if not rows:
         return ""
-    return _picture(title, [_row(index, *row) for index, row in enumerate(rows)])
+    return picture(title, [_row(index, *row) for index, row in enumerate(rows)], line_height=HEIGHT)
 
 
 def profile(found: Profile, *, personal: frozenset[str]) -> str:
@@ -40,29 +38,20 @@ def profile(found: Profile, *, personal: frozenset[str]) -> str:
         for index, column in enumerate(shown)
     ]
     rest = f", the first {COLUMNS_MAX} of {len(found.columns)}" if len(found.columns) > COLUMNS_MAX else ""
-    return _picture(f"columns{rest}: name, nulls, values", lines)
-
-
-def _picture(title: str, lines: Sequence[str]) -> str:
-    height = HEIGHT * len(lines) + 8
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
-        f'font-size="12"><rect width="{WIDTH}" height="{height}" fill="#ffffff"/>{"".join(lines)}</svg>'
-    )
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return picture(f"columns{rest}: name, nulls, values", lines, line_height=HEIGHT)
 
 
 def _label(index: int, name: str) -> str:
-    return f'<text x="4" y="{HEIGHT * index + 17}" fill="{_TEXT}">{escape(_printable(name[:28]))}</text>'
+    return said(name[:28], x=4, y=HEIGHT * index + 17)
 
 
 def _nulls(index: int, share: float) -> str:
     """The share of rows without a value, as a filled part of a bar and in words."""
     x, y = LABEL + 10, HEIGHT * index + 8
     return (
-        f'<rect x="{x}" y="{y}" width="{_NULLS_WIDTH}" height="10" fill="{_BAND}"/>'
-        f'<rect x="{x}" y="{y}" width="{round(share * _NULLS_WIDTH, 1)}" height="10" fill="{_ALARM}"/>'
-        f'<text x="{x + _NULLS_WIDTH + 6}" y="{y + 9}" fill="{_TEXT}">{share:.1%}</text>'
+        f'<rect x="{x}" y="{y}" width="{_NULLS_WIDTH}" height="10" fill="{BAND}"/>'
+        f'<rect x="{x}" y="{y}" width="{round(share * _NULLS_WIDTH, 1)}" height="10" fill="{ALARM}"/>'
+        + said(f"{share:.1%}", x=x + _NULLS_WIDTH + 6, y=y + 9)
     )
 
 
@@ -84,10 +73,10 @@ def _heights(index: int, kind: str, counts: Sequence[int]) -> str:
     width = min(14.0, _BARS_WIDTH / len(counts))
     drawn = "".join(
         f'<rect x="{round(x + place * width, 1)}" y="{round(foot - count / highest * room, 1)}" '
-        f'width="{round(width * 0.85, 1)}" height="{round(count / highest * room, 1)}" fill="{_INK}"/>'
+        f'width="{round(width * 0.85, 1)}" height="{round(count / highest * room, 1)}" fill="{INK}"/>'
         for place, count in enumerate(counts)
     )
-    return f'{drawn}<text x="{WIDTH - 56}" y="{foot - 5}" fill="{_TEXT}">{kind}</text>'
+    return drawn + said(kind, x=WIDTH - 56, y=foot - 5)
 
 
 def _row(index: int, name: str, value: float, low: float | None, high: float | None) -> str:
@@ -101,14 +90,6 @@ def _row(index: int, name: str, value: float, low: float | None, high: float | N
     band = ""
     inside = low is None or high is None or low <= value <= high
     if low is not None and high is not None:
-        band = f'<rect x="{x(low)}" y="{y - 9}" width="{max(2.0, x(high) - x(low))}" height="10" fill="#cfe3f5"/>'
-    return (
-        f'<text x="4" y="{y}" fill="#333333">{escape(_printable(name[:28]))}</text>{band}'
-        f'<circle cx="{x(value)}" cy="{y - 4}" r="4" fill="{"#1f6fb2" if inside else "#c0392b"}"/>'
-        f'<text x="{WIDTH - 84}" y="{y}" fill="#333333">{value:,.4g}</text>'
-    )
-
-
-def _printable(name: str) -> str:
-    """A column may be called anything, and XML allows no control characters: one of them would blank the picture."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+        band = f'<rect x="{x(low)}" y="{y - 9}" width="{max(2.0, x(high) - x(low))}" height="10" fill="{BAND}"/>'
+    value_ = said(f"{value:,.4g}", x=WIDTH - 84, y=y)
+    return _label(index, name) + band + dot(x=x(value), y=y - 4, inside=inside) + value_

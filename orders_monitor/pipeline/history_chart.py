@@ -1,11 +1,11 @@
 """The history of a few metrics as one small SVG image inside Markdown: the last days as a line, today in its band."""
 
-import base64
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
-WIDTH, HEIGHT, LABEL, ROOM = 560, 64, 190, 260
+from orders_monitor.pipeline.picture import BAND, LABEL, PAST, dot, picture, said
+
+HEIGHT, ROOM = 64, 260
 
 
 class Line(NamedTuple):
@@ -22,13 +22,7 @@ def lines(title: str, drawn: Sequence[Line]) -> str:
     """A Markdown image, each metric scaled to itself; empty text where there is none."""
     if not drawn:
         return ""
-    height = HEIGHT * len(drawn) + 8
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
-        f'font-size="12"><rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
-        f"{''.join(_line(index, line) for index, line in enumerate(drawn))}</svg>"
-    )
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return picture(title, [_line(index, line) for index, line in enumerate(drawn)], line_height=HEIGHT)
 
 
 def _line(index: int, line: Line) -> str:
@@ -44,18 +38,11 @@ def _line(index: int, line: Line) -> str:
     band = ""
     if line.low is not None and line.high is not None:
         depth = max(2.0, y(line.low) - y(line.high))
-        band = f'<rect x="{LABEL}" y="{y(line.high)}" width="{ROOM + 6}" height="{depth:.1f}" fill="#cfe3f5"/>'
+        band = f'<rect x="{LABEL}" y="{y(line.high)}" width="{ROOM + 6}" height="{depth:.1f}" fill="{BAND}"/>'
     inside = line.low is None or line.high is None or line.low <= line.today <= line.high
     path = " ".join(f"{x(place)},{y(value)}" for place, value in enumerate(line.before) if value is not None)
     middle = HEIGHT * index + HEIGHT // 2
-    return (
-        f'<text x="4" y="{middle}" fill="#333333">{escape(_printable(line.metric[:28]))}</text>{band}'
-        f'<polyline points="{path}" fill="none" stroke="#7f8c8d"/>'
-        f'<circle cx="{x(len(line.before))}" cy="{y(line.today)}" r="4" fill="{"#1f6fb2" if inside else "#c0392b"}"/>'
-        f'<text x="{LABEL + ROOM + 16}" y="{middle}" fill="#333333">{line.today:,.4g}</text>'
-    )
-
-
-def _printable(name: str) -> str:
-    """XML allows no control characters: one of them would blank the picture."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+    past = f'<polyline points="{path}" fill="none" stroke="{PAST}"/>'
+    today = dot(x=x(len(line.before)), y=y(line.today), inside=inside)
+    value = said(f"{line.today:,.4g}", x=LABEL + ROOM + 16, y=middle)
+    return said(line.metric[:28], x=4, y=middle) + band + past + today + value

@@ -9,6 +9,7 @@ import pytest
 from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.pipeline.charts import bars
 from orders_monitor.pipeline.charts import profile as profile_chart
+from orders_monitor.pipeline.history_chart import Line, lines
 
 SVG = "{http://www.w3.org/2000/svg}"
 INSIDE, OUTSIDE = "#1f6fb2", "#c0392b"
@@ -128,3 +129,13 @@ def test_a_wide_table_is_cut():
 
     assert chart.startswith("![columns, the first 60 of 61: name, nulls, values](")
     assert 120 == len(texts(parsed(chart)))
+
+
+def test_the_history_of_a_metric_is_a_line_that_ends_in_todays_dot():
+    """A day without the metric is left out of the line; today's dot has the colour of its place in the band."""
+    found = parsed(lines("the last 3 days", [Line("rows", [10.0, None, 12.0], 40.0, 8.0, 14.0)]))
+    (line,) = found.iter(f"{SVG}polyline")
+    (dot,) = found.iter(f"{SVG}circle")
+
+    assert (2, OUTSIDE, ["rows", "40"]) == (len(line.attrib["points"].split()), dot.attrib["fill"], texts(found))
+    assert "" == lines("the last 0 days", [])
