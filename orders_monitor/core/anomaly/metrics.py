@@ -5,6 +5,7 @@ the same distance at every size and a bound is never beyond what a share or a co
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -26,7 +27,10 @@ _LEVELS = frozenset({"level"})
 _MEASURES = frozenset(
     {"mean", "deviation", "total", "q05", "q25", "q50", "q75", "q95", "length", "drift", "freshness_s"}
 )
-_RULES_OF_VALUES = frozenset({"level", "usual", "range", "product"})
+_RULES_OF_VALUES = frozenset(
+    {"level", "usual", "range", "product", "unlike", "differs", "day", "order", "damaged", "untrimmed", "vanished"}
+)
+_FACET_OF_VALUES = re.compile(r"(?:value|format|sign)\(([^)]*)\)")
 _QUANTILE_NAMES = ("q05", "q25", "q50", "q75", "q95")
 
 
@@ -57,6 +61,9 @@ def column_measured(metric: str) -> str | None:
     measure, _, subject = metric.removeprefix("slow:").removeprefix("broken:").partition(":")
     if measure in _MEASURES:
         return subject
+    facet = _FACET_OF_VALUES.match(subject) if measure in ("never", "rare") else None
+    if facet is not None:
+        return unquote(facet[1])
     return unquote(subject.partition(":")[0]) if measure in _RULES_OF_VALUES else None
 
 

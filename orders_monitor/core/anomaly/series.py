@@ -14,12 +14,12 @@ from typing import NamedTuple
 from orders_monitor.core.anomaly.metrics import Reading
 
 DAYS_MIN = 8
+WEEKDAY_DAYS_MIN = 14
+MAD_TO_SIGMA = 1.4826
 
 _SMOOTHING = 0.2
 _WEEKDAY_SMOOTHING = 0.15
-_WEEKDAY_DAYS_MIN = 14
 _RESIDUALS_MAX = 60
-_MAD_TO_SIGMA = 1.4826
 _CLIP_SPREADS = 3.0
 _NEW_LEVEL_SPREADS = 3.0
 _NEW_LEVEL_DAYS = 3
@@ -55,7 +55,7 @@ class Series:
     def sees(self, weekday: int, reading: Reading) -> None:
         """Learn from a day."""
         self._days += 1
-        if self._days <= _WEEKDAY_DAYS_MIN:
+        if self._days <= WEEKDAY_DAYS_MIN:
             self._start(weekday, reading.scaled)
         else:
             self._follow(weekday, reading)
@@ -63,18 +63,18 @@ class Series:
     @property
     def _spread(self) -> float:
         middle = self._sizes[len(self._sizes) // 2] if self._sizes else 0.0
-        return max(_SPREAD_FLOOR, _MAD_TO_SIGMA * middle)
+        return max(_SPREAD_FLOOR, MAD_TO_SIGMA * middle)
 
     def _start(self, weekday: int, value: float) -> None:
         """The first two weeks: one median for all; then each weekday's distance from the week around it."""
         self._first.append((weekday, value))
         values = [each for _, each in self._first]
-        if self._days == _WEEKDAY_DAYS_MIN:
-            self._offsets |= _offsets(self._first)
+        if self._days == WEEKDAY_DAYS_MIN:
+            self._offsets |= weekday_offsets(self._first)
         adjusted = [each - self._offsets[day] for day, each in self._first]
         self._level = median(adjusted[-7:])
-        around = median(values) if self._days < _WEEKDAY_DAYS_MIN else median(adjusted)
-        self._sizes = sorted(abs(each - around) for each in (values, adjusted)[self._days == _WEEKDAY_DAYS_MIN])
+        around = median(values) if self._days < WEEKDAY_DAYS_MIN else median(adjusted)
+        self._sizes = sorted(abs(each - around) for each in (values, adjusted)[self._days == WEEKDAY_DAYS_MIN])
         self._residuals = deque(each - around for each in values)
 
     def _follow(self, weekday: int, reading: Reading) -> None:
@@ -104,8 +104,8 @@ class Series:
             del self._sizes[min(bisect_left(self._sizes, gone), len(self._sizes) - 1)]
 
 
-def _offsets(points: Sequence[tuple[int, float]]) -> dict[int, float]:
-    """How far each weekday lies from the days around it."""
+def weekday_offsets(points: Sequence[tuple[int, float]]) -> dict[int, float]:
+    """How far each weekday (Monday is 0) lies from the days around it, by (weekday, value) of some days in order."""
     values = [value for _, value in points]
     around = [median(values[max(0, place - 3) : place + 4]) for place in range(len(values))]
     apart: dict[int, list[float]] = {}

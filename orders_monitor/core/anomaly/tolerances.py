@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from statistics import median
 
+from orders_monitor.core.anomaly.series import MAD_TO_SIGMA, WEEKDAY_DAYS_MIN, weekday_offsets
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.table import Tolerances
@@ -18,8 +19,6 @@ DUPLICATE_SHARE_MARGIN = 0.005
 
 _SPREAD_FLOOR = 0.05
 _SMOOTHING = 0.2
-_WEEKDAY_DAYS_MIN = 14
-_MAD_TO_SIGMA = 1.4826
 _CLIP_SIGMAS = 3.0
 _ORDINARY_SHARE_OF_DAYS = 0.95
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -85,7 +84,7 @@ def _rows_band(points: Sequence[Point], weekday: int, deviations: float) -> tupl
     expected = level + offsets.get(weekday, 0.0)
     # A count has its own chance: of 25 rows a fifth more or less means nothing.
     chance = math.exp(-expected / 2)
-    spread = max(_SPREAD_FLOOR, chance, _MAD_TO_SIGMA * median(abs(r) for r in residuals))
+    spread = max(_SPREAD_FLOOR, chance, MAD_TO_SIGMA * median(abs(r) for r in residuals))
     low, high = expected - deviations * spread, expected + deviations * spread
     if not offsets:
         # Before two weeks the week's own shape is not known: what was seen in it is ordinary.
@@ -100,7 +99,7 @@ def _smoothed(values: Sequence[float]) -> tuple[float, list[float]]:
     day neither hides the next one nor makes it strange.
     """
     level = median(values[:7])
-    spread = max(_SPREAD_FLOOR, _MAD_TO_SIGMA * median(abs(v - median(values)) for v in values))
+    spread = max(_SPREAD_FLOOR, MAD_TO_SIGMA * median(abs(v - median(values)) for v in values))
     residuals = []
     for value in values:
         residuals.append(value - level)
@@ -110,14 +109,7 @@ def _smoothed(values: Sequence[float]) -> tuple[float, list[float]]:
 
 def _weekday_offsets(points: Sequence[Point]) -> dict[int, float]:
     """How far each weekday lies from the week around it; nothing before two weeks are there."""
-    if len(points) < _WEEKDAY_DAYS_MIN:
-        return {}
-    values = [value for _, value in points]
-    around = [median(values[max(0, i - 3) : i + 4]) for i in range(len(values))]
-    apart: dict[int, list[float]] = {}
-    for (day, value), level in zip(points, around, strict=True):
-        apart.setdefault(day, []).append(value - level)
-    return {day: median(distances) for day, distances in apart.items()}
+    return {} if len(points) < WEEKDAY_DAYS_MIN else weekday_offsets(points)
 
 
 def _null_share(
@@ -132,7 +124,7 @@ def _null_share(
     center = median(adjusted)
     expected = min(1.0, max(0.0, center + offsets.get(weekday, 0.0)))
     chance = math.sqrt(max(expected * (1 - expected), 1 / profile.rows) / profile.rows)
-    sigma = max(chance, _MAD_TO_SIGMA * median(abs(value - center) for value in adjusted))
+    sigma = max(chance, MAD_TO_SIGMA * median(abs(value - center) for value in adjusted))
     reach = max(tolerances.null_share_deviations * sigma, tolerances.null_share_min_change)
     low, high = max(0.0, expected - reach), min(1.0, expected + reach)
     baseline = _baseline(metric, observed, expected=expected, low=low, high=high, days=len(points), digits=6)
@@ -176,7 +168,7 @@ def _known_high(shares: Sequence[float]) -> float:
     """What 19 of 20 days stay below, and a margin. A batch that once came twice must not hide the next one."""
     usual = sorted(shares)[int(_ORDINARY_SHARE_OF_DAYS * (len(shares) - 1))]
     middle = median(shares)
-    spread = _MAD_TO_SIGMA * median(abs(share - middle) for share in shares)
+    spread = MAD_TO_SIGMA * median(abs(share - middle) for share in shares)
     return usual + _CLIP_SIGMAS * spread + DUPLICATE_SHARE_MARGIN
 
 
