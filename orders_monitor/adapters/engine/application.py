@@ -13,17 +13,8 @@ import duckdb
 from orders_monitor.adapters.engine.casting import Computed, as_landed
 from orders_monitor.adapters.engine.conditions import Condition, condition
 from orders_monitor.adapters.engine.projection import project
-from orders_monitor.adapters.engine.session import (
-    first_line,
-    integer,
-    name,
-    numbered,
-    one,
-    schema_of,
-    select,
-    text,
-    write,
-)
+from orders_monitor.adapters.engine.session import first_line, integer, numbered, one, schema_of, select, write
+from orders_monitor.adapters.quoting import name, text
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PlanInapplicable, StoreUnavailable
 from orders_monitor.core.plan import DropDuplicates, Plan, QuarantineRows

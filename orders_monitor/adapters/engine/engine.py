@@ -16,18 +16,10 @@ from orders_monitor.adapters.engine.rules.learning import learn
 from orders_monitor.adapters.engine.rules.measuring import measure
 from orders_monitor.adapters.engine.rules.memory import remember
 from orders_monitor.adapters.engine.rules.row_flags import flag
-from orders_monitor.adapters.engine.session import (
-    first_line,
-    integer,
-    name,
-    numbered,
-    opened,
-    parquet,
-    schema_of,
-    select,
-)
+from orders_monitor.adapters.engine.session import first_line, integer, numbered, opened, parquet, schema_of, select
 from orders_monitor.adapters.engine.totals import totals_of
 from orders_monitor.adapters.engine.types import canonical
+from orders_monitor.adapters.quoting import name
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PlanInapplicable
 from orders_monitor.core.injection import Injected, Kind

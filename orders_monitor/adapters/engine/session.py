@@ -7,18 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
-
-
-def name(identifier: str) -> str:
-    """A column or view name as SQL, whatever it is called."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """A text as an SQL literal; DuckDB knows no escapes but the doubled quote."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def select(what: str, *, of: str, rest: str = "") -> str:

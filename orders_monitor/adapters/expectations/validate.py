@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from orders_monitor.adapters import quoting
 from orders_monitor.adapters.expectations.library import great_expectations
 from orders_monitor.adapters.expectations.outcome import answered
 from orders_monitor.adapters.expectations.suite import build
@@ -103,7 +104,7 @@ def _outcomes(
 
 def _described(connection: duckdb.DuckDBPyConnection, view: str) -> tuple[dict[str, str], int]:
     """The types by column, in the columns' order, and the number of rows."""
-    relation = '"' + view.replace('"', '""') + '"'
+    relation = quoting.name(view)
     try:
         columns = connection.execute(f"describe {relation}").fetchall()
     except duckdb.CatalogException as error:

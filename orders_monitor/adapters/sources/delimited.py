@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from orders_monitor.adapters import quoting
+
 HEADER_BYTES_MAX = 1 << 20
 # The schema comes from the header and this many rows; fetching looks at all of them (ALL_ROWS).
 SAMPLE_ROWS = 20_480
@@ -123,7 +125,7 @@ def _loses(name: str, kind: str) -> str:
     """SQL that is true where a value of the column would change by being read as that type."""
     if kind not in _LOSSLESS:
         return "true"
-    text = '"' + name.replace('"', '""') + '"'
+    text = quoting.name(name)
     kept = f"regexp_full_match({text}, '{_LOSSLESS[kind]}') AND TRY_CAST({text} AS {kind}) IS NOT NULL"
     if kind == "DOUBLE":
         digits = f"ltrim(regexp_replace(split_part(lower({text}), 'e', 1), '[^0-9]', '', 'g'), '0')"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from orders_monitor.adapters import quoting
 from orders_monitor.adapters.sources.as_found import contract_names, day_of
 from orders_monitor.adapters.sources.control_file import read_totals
 from orders_monitor.adapters.sources.delimited import (
@@ -150,7 +151,8 @@ class Files:
     def _rows_of(self, table: "_Table", found: Found, partition: str) -> "_Rows":
         landing = self._landing_schema(table)
         selected = ", ".join(
-            f"{_quoted(was)} AS {_quoted(now)}" for was, now in zip(table.schema.names, landing.names, strict=True)
+            f"{quoting.name(was)} AS {quoting.name(now)}"
+            for was, now in zip(table.schema.names, landing.names, strict=True)
         )
         sql, column = f"SELECT {selected} FROM {table.read}", self._declaration.partition_column  # noqa: S608 - names are quoted
         if column is None:
@@ -253,12 +255,8 @@ def _not_a_table(names: Sequence[str], error: duckdb.Error, *, format_: str) -> 
 
 def _is_of_day(column: str, kind: str) -> str:
     """SQL that is true for the rows of `$day`. Moments with a time zone belong to their day in UTC."""
-    value = _quoted(column)
+    value = quoting.name(column)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
         return f"{value} >= CAST($day AS DATE) AND {value} < CAST($day AS DATE) + 1"
     text = f"CAST({value} AS VARCHAR)"
     return f"({text} = $day OR starts_with({text}, $day || ' ') OR starts_with({text}, $day || 'T'))"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

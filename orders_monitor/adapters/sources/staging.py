@@ -16,6 +16,7 @@ from uuid import UUID
 
 import duckdb
 
+from orders_monitor.adapters import quoting
 from orders_monitor.core.schema import Schema
 
 Row = Sequence[object]
@@ -62,7 +63,7 @@ def _open(*, spill_to: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, schema: Schema) -> None:
-    columns = ", ".join(f"{_quoted(column.name)} {column.type}" for column in schema.columns)
+    columns = ", ".join(f"{quoting.name(column.name)} {column.type}" for column in schema.columns)
     try:
         connection.execute(f"CREATE TABLE staged ({columns})")
     except (duckdb.CatalogException, duckdb.ParserException, duckdb.BinderException) as error:
@@ -111,10 +112,6 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     remaining = iter(rows)
     while chunk := list(islice(remaining, CHUNK_ROWS)):
         yield chunk
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 class _Binder:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from orders_monitor.adapters.workbench.quoting import name, text
+from orders_monitor.adapters.quoting import name, text
 from orders_monitor.agent.briefing import may_show_text_of, may_show_values_of
 from orders_monitor.core.column_type import is_plain
 from orders_monitor.core.contract import Contract

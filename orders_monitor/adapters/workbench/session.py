@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from orders_monitor.adapters.quoting import name, text
 from orders_monitor.adapters.workbench import masking
-from orders_monitor.adapters.workbench.quoting import name, text
 from orders_monitor.agent.workbench import QueryRefused
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import StoreUnavailable

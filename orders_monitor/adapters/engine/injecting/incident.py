@@ -10,7 +10,8 @@ import duckdb
 
 from orders_monitor.adapters.engine.injecting.roles import Cast, Found, cast_of
 from orders_monitor.adapters.engine.injecting.spoiling import spoilt
-from orders_monitor.adapters.engine.session import integer, name, numbered, one, schema_of, select, text, write
+from orders_monitor.adapters.engine.session import integer, numbered, one, schema_of, select, write
+from orders_monitor.adapters.quoting import name, text
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.injection import CellsInjected, Injected, Kind, RowsInjected
 from orders_monitor.core.schema import Schema

@@ -1,8 +1,8 @@
 """What an injected incident makes of one value, as SQL over the table `came`."""
 
 from orders_monitor.adapters.engine.injecting.roles import Found
-from orders_monitor.adapters.engine.session import text
 from orders_monitor.adapters.engine.types import family
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.injection import CellsInjected
 
 _LETTER_LOST = 0xFFFD

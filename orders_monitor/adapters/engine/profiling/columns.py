@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.session import one, select, text
+from orders_monitor.adapters.engine.session import one, select
 from orders_monitor.adapters.engine.types import NUMBERS, Family, decimal_size, family
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.schema import Schema
 
 # Above this width a sum could leave DECIMAL(38) and would end the scan; a DOUBLE cannot.

@@ -10,7 +10,8 @@ from itertools import pairwise
 import duckdb
 
 from orders_monitor.adapters.engine.profiling.columns import READINGS, Facts, Scanned
-from orders_monitor.adapters.engine.session import one, select, text
+from orders_monitor.adapters.engine.session import one, select
+from orders_monitor.adapters.quoting import text
 
 TOP_DISTINCT_MAX = 50
 TOP_CHARACTERS_MAX = 64

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 from orders_monitor.adapters.engine.rules import broken_past
 from orders_monitor.adapters.engine.rules.judging import Judged, Judging, surely
-from orders_monitor.adapters.engine.session import one, row_hash, select, text
+from orders_monitor.adapters.engine.session import one, row_hash, select
 from orders_monitor.adapters.engine.types import NUMBERS
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.rules import (
     AboutPartition,
     Damaged,

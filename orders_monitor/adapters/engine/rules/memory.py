@@ -12,7 +12,8 @@ import duckdb
 
 from orders_monitor.adapters.engine.rules.relation import Relation
 from orders_monitor.adapters.engine.rules.topics import Topic, rows_of, sampled, topics_of
-from orders_monitor.adapters.engine.session import integer, one, select, text, write
+from orders_monitor.adapters.engine.session import integer, one, select, write
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.rules import Rules
 
 # About so many keys of each topic are remembered, however many the partition has.

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from orders_monitor.adapters.engine.session import numbered, schema_of, select, text
+from orders_monitor.adapters.engine.session import numbered, schema_of, select
 from orders_monitor.adapters.engine.types import NUMBERS, Family, family
+from orders_monitor.adapters.quoting import text
 from orders_monitor.core.rules import Facet
 from orders_monitor.core.schema import Schema
 
