@@ -493,3 +493,19 @@ def test_a_control_of_too_many_groups_has_no_total(sqlite, tmp_path):
     assert Fetched(rows=1_001, totals=(Total(control="rows", groups={"": "1001"}),)) == Database(
         declaration, url=url, controls=controls
     ).fetch(DAY, tmp_path / "landed.parquet")
+
+
+def test_a_sum_that_is_no_number_is_no_total(sqlite, tmp_path):
+    """An infinite amount leaves nothing to compare: the rows come without that total."""
+    url, engine = sqlite
+    run(
+        engine,
+        "create table orders (amount real, day text)",
+        "insert into orders values (9e999, '2026-03-01'), (1.5, '2026-03-01')",
+    )
+    declaration = DatabaseSource(kind="database", url_env="SHOP_URL", relation="orders", partition_column="day")
+    controls = (Control(measure="sum", column="amount"), Control(measure="rows"))
+
+    assert Fetched(rows=2, totals=(Total(control="rows", groups={"": "2"}),)) == Database(
+        declaration, url=url, controls=controls
+    ).fetch(DAY, tmp_path / "landed.parquet")

@@ -22,7 +22,7 @@ def ask_totals(
 ) -> tuple[Total, ...]:
     """The total of each control whose columns are there; `columns` and `scales` (decimal places) by contract name.
 
-    A control of more than 1,000 groups has no total. Raises SQLAlchemyError.
+    A control of more than 1,000 groups, or with a sum that is no finite number, has no total. Raises SQLAlchemyError.
     """
     asked = [control for control in controls if all(name in columns for name in control.columns)]
     totals = []
@@ -31,7 +31,8 @@ def ask_totals(
         if len(groups) <= GROUPS_MAX:
             scale = None if control.measure != "sum" else scales.get(control.column or "")
             told = {group: _text(value, scale) for group, value in groups.items()}
-            totals.append(Total(control=control.name, groups=told))
+            if all(Decimal(number).is_finite() for number in told.values()):
+                totals.append(Total(control=control.name, groups=told))
     return tuple(totals)
 
 
@@ -60,4 +61,4 @@ def _text(value: object, scale: int | None) -> str:
     if not isinstance(value, float):
         return str(value)
     number = Decimal(f"{value:.15g}")
-    return str(number if scale is None else round(number, scale))
+    return str(number if scale is None or not number.is_finite() else round(number, scale))
