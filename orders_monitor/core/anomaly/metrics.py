@@ -19,9 +19,7 @@ from orders_monitor.core.profile import ColumnProfile, Profile, moment
 Scale = Literal["count", "share", "amount", "level"]
 
 _COUNTS = frozenset({"rows"})
-_SHARES = frozenset(
-    {"duplicate_rows", "null_share", "distinct_share", "top_share", "pass_share", "broken", "drift", "hours"}
-)
+_SHARES = frozenset({"duplicate_rows", "null_share", "distinct_share", "top_share", "pass_share", "broken", "drift"})
 _COUNTED = ("vanished:",)
 _LEVELS = frozenset({"level"})
 _MEASURES = frozenset(
