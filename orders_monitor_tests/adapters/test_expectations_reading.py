@@ -88,6 +88,14 @@ KEYS = [
     ("case when i in (7, 69999) then 9 else i end - 500", ["a"], 3, ("-491",)),
     # days, of which most are there often
     ("date '2020-01-01' + (i // 2)::int", ["a"], 70_000, ("2020-01-01", "2020-01-02", "2020-01-03")),
+    # the end of time twice, and a day beyond Python's years
+    ("case when i in (7, 8) then 'infinity' else date '2020-01-01' + i::int end", ["a"], 2, ("9999-12-31",)),
+    (
+        "case i when 7 then date '5000000-01-01' when 8 then date '2020-01-01' else date '2020-01-01' + i::int end",
+        ["a"],
+        2,
+        ("2020-01-01",),
+    ),
     # far apart, as numbers that are drawn are
     ("case when i = 7 then 99 else i * 1000003000019 end", ["a"], 0, ()),
     ("case when i = 7 then 8 * 1000003000019 else i * 1000003000019 end", ["a"], 2, ("8000024000152",)),

@@ -16,6 +16,9 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+# Types of whole numbers whose differences are BIGINTs.
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+
 
 def engine_over(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
     """An SQLAlchemy engine whose every connection is that one, until it is disposed of and lets it go."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orders_monitor.adapters.expectations.dialect import WHOLE
 from orders_monitor.adapters.expectations.scans import Counted, Source
 
 Ask = Callable[[sa.Select[Any]], Sequence[Sequence[Any]]]
@@ -26,9 +27,8 @@ _SUSPECTS_MAX = 10_000
 # So many times fewer rows than numbers, and most blocks would hold a key or two.
 _SPARSE_BITS = 8
 
-
 # Types whose values are numbered, and those whose equal values have equal hashes.
-_NUMBERED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "DATE")
+_NUMBERED = (*WHOLE, "DATE")
 _HASHED = (
     *_NUMBERED,
     "UBIGINT",
@@ -113,7 +113,7 @@ def _number(columns: Sequence[Any], ends: Sequence[Any], *, rows: int) -> sa.Col
     number: sa.ColumnElement[Any] | None = None
     size = 1
     for column, low, high in zip(columns, ends[::2], ends[1::2], strict=True):
-        if low is None:
+        if not all(isinstance(end, int) or _is_day(end) for end in (low, high)):
             return None
         span = (high - low).days + 1 if isinstance(low, date) else high - low + 1
         distance = _distance(column, low)
@@ -121,6 +121,11 @@ def _number(columns: Sequence[Any], ends: Sequence[Any], *, rows: int) -> sa.Col
         size *= span
     sparse = size >> _BLOCK_BITS > (rows >> _SPARSE_BITS) + _BLOCK
     return None if sparse else number
+
+
+def _is_day(end: Any) -> bool:
+    """Whether it is a date that Python has: DuckDB gives its other dates as texts, and infinite ones as the ends."""
+    return isinstance(end, date) and date.min < end < date.max
 
 
 def _distance(column: Any, low: Any) -> sa.ColumnElement[Any]:

@@ -68,8 +68,8 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
         Raises MetricResolutionError with all that failed; what did not is kept for the next round.
         """
-        known = metrics or {}
-        new = [m for m in metrics_to_resolve if m.id not in self._resolved and m.id not in self._failed]
+        known, asked = metrics or {}, list(metrics_to_resolve)
+        new = [m for m in asked if m.id not in self._resolved and m.id not in self._failed]
         unread = [metric for metric in new if _reads_nothing(metric.metric_name)]
 
         def theirs(several: Sequence[Any]) -> Mapping[Any, Any]:
@@ -79,7 +79,6 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
             self._each(unread, theirs)
         else:
             self._planned(new, known, theirs)
-        asked = list(metrics_to_resolve)
         failed = [metric for metric in asked if metric.id in self._failed]
         answers = {metric.id: self._resolved[metric.id] for metric in asked if metric.id in self._resolved}
         if failed and not answers:

@@ -13,11 +13,11 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
     ColumnMapMetricProvider,
 )
 
+from orders_monitor.adapters.expectations.dialect import WHOLE
 from orders_monitor.adapters.expectations.scans import Count
 
 # Thirty-two megabytes of bits.
 _BITS_MAX = 1 << 28
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 KNOWN = "column_values.in_relation"
 
@@ -60,7 +60,7 @@ def sharpened(count: Count, *, engine: Any, relation: str, relation_column: str)
         engine.execute_query(sa.select(sa.func.typeof(name)).select_from(rows).limit(1)).scalar()
         for name, rows in ((ours, count.source.rows), (theirs, table))
     )
-    if not all(type_ in _WHOLE for type_ in types):
+    if not all(type_ in WHOLE for type_ in types):
         return count
     low, high = engine.execute_query(sa.select(sa.func.min(theirs), sa.func.max(theirs)).select_from(table)).fetchone()
     if low is None or high - low >= _BITS_MAX:
