@@ -39,7 +39,7 @@ def great_expectations() -> ModuleType:
 @cache
 def _with_ours_and_theirs() -> None:
     """Register the expectations of this project and of whoever installed a package with their own."""
-    import_module("orders_monitor.adapters.expectations.relation")
+    import_module("orders_monitor.adapters.expectations.known_values")
     for entry in entry_points(group=GROUP):
         entry.load()
 

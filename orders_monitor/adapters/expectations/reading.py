@@ -21,7 +21,7 @@ from great_expectations.expectations.registry import get_metric_provider
 from great_expectations.util import convert_to_json_serializable
 
 from orders_monitor.adapters.expectations.duplicates import Key
-from orders_monitor.adapters.expectations.relation import KNOWN, sharpened
+from orders_monitor.adapters.expectations.known_values import KNOWN, sharpened
 from orders_monitor.adapters.expectations.scans import Count, Counted, Form, Source, Total
 
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
