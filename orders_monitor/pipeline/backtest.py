@@ -89,7 +89,7 @@ class Bench:
         with TemporaryDirectory(prefix="orders-monitor-") as folder:
             for place in places:
                 into = Path(folder) / f"{place}.parquet"
-                if not self._inject(kind, places.start, place, into):
+                if not self.inject(kind, places.start, place, into):
                     break
                 file = self.files[place]
                 day = file.day.model_copy(update={"profile": self.engine.profile(into, personal=self._personal)})
@@ -101,7 +101,8 @@ class Bench:
                     self.engine.remember(into, self.replayed.rules, into=memories[-1])
         return tuple(made)
 
-    def _inject(self, kind: Kind, start: int, place: int, into: Path) -> bool:
+    def inject(self, kind: Kind, start: int, place: int, into: Path) -> bool:
+        """Write the file of that place as it comes where the kind began at `start`; False where nothing changes."""
         done = self.engine.inject(
             self.files[place].path,
             kind.after(place - start),

@@ -5,7 +5,8 @@ UCI's Online Retail, 305 trading partitions, not shipped: `DATA=folder` says whe
 first partitions calibrate; each kind of incident is injected into real bytes of the ones after, and every detector
 sees the same day vectors. What it is compared with may choose its threshold after the fact, so that exactly as many
 ordinary partitions alarm as with ours. Kinds that are held out were written before anybody looked, and nothing is
-tuned on them.
+tuned on them. The last row is what control totals add where the source gives them: the totals of the file as it was are
+what the source said, those of the injected one are what landed. On ordinary partitions they are equal.
 
     DATA=folder python -m orders_monitor_tests.benchmarks.detection [--days 40] [--trained 160] [--kinds NAME ...]
 """
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -29,12 +31,14 @@ from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.cli.calibration import lines_of
 from orders_monitor.component import read_declaration
 from orders_monitor.core import backtest as counting
+from orders_monitor.core import controls
 from orders_monitor.core.anomaly.vector import Standing, Watch
-from orders_monitor.core.backtest import Backtest, Trial, Watched
+from orders_monitor.core.backtest import Backtest, Trial, Tried, Watched
 from orders_monitor.core.calibration import calibrate
 from orders_monitor.core.injection import Kind, kinds_named
 from orders_monitor.core.measures import Day
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.totals import Control
 from orders_monitor.pipeline.backtest import Bench, replayed_in
 from orders_monitor.pipeline.calibration import TARGET, File
 from orders_monitor.settings import PROJECT_ROOT
@@ -44,6 +48,14 @@ DECLARATION = PROJECT_ROOT / "orders_monitor_tests" / "real" / "online_retail.ya
 CONTENDERS = PROJECT_ROOT / "orders_monitor_tests" / "benchmarks" / "contenders" / "detectors.py"
 THEIR_PYTHON = PROJECT_ROOT / ".venv-bench" / "bin" / "python"
 TRAINED, DAYS = 160, 40
+# What a shop's till prints at the end of a day: lines, sums of numbers, lines by country.
+CONTROLS = (
+    Control(measure="rows"),
+    Control(measure="sum", column="quantity"),
+    Control(measure="sum", column="unit_price"),
+    Control(measure="rows", by="country"),
+)
+FLOATING = frozenset({"unit_price"})
 FALSE_POSITIVES_MAX, TUNED_MIN, HELD_OUT_MIN = 0.05, 0.80, 0.60
 
 _BENCH: Bench
@@ -80,17 +92,51 @@ def start(bench: Bench) -> None:
     _BENCH = bench
 
 
-def injected(asked: tuple[Kind, int]) -> list[Trial]:
+@dataclass(frozen=True)
+class Injection:
+    """A trial, and the number of partitions before the first whose totals differ; None where none does."""
+
+    trial: Trial
+    differs: int | None
+
+
+def injected(asked: tuple[Kind, int]) -> list[Injection]:
     """In a worker: the trials of one kind."""
-    return list(_BENCH.trials(asked[0], days=asked[1]))
+    found = _BENCH.trials(asked[0], days=asked[1])
+    return [Injection(trial, first_difference(_BENCH, trial)) for trial in found]
 
 
-def all_trials(bench: Bench, kinds: Sequence[Kind], *, days: int, jobs: int) -> list[Trial]:
+def first_difference(bench: Bench, trial: Trial) -> int | None:
+    """On which day of a trial the landed totals are first not those of the source."""
+    places = {file.partition: place for place, file in enumerate(bench.files)}
+    start = places[trial.days[0].partition]
+    with tempfile.TemporaryDirectory(prefix="orders-monitor-detection-") as scratch:
+        into = Path(scratch) / "injected.parquet"
+        for number in range(len(trial.days)):
+            bench.inject(trial.kind, start, start + number, into)
+            said, landed = (bench.engine.totals(path, CONTROLS) for path in (bench.files[start + number].path, into))
+            found = controls.verdicts(CONTROLS, said=said, landed=landed, floating=FLOATING)
+            if any(anomaly is not None for _, anomaly in found):
+                return number
+    return None
+
+
+def all_trials(bench: Bench, kinds: Sequence[Kind], *, days: int, jobs: int) -> list[Injection]:
     """Every kind's trials, the longest first so that no worker ends alone."""
     longest = sorted(kinds, key=lambda kind: -kind.lasts)
     context = multiprocessing.get_context("spawn")
     with context.Pool(jobs, initializer=start, initargs=(bench,)) as pool:
-        return [trial for found in pool.imap(injected, [(kind, days) for kind in longest]) for trial in found]
+        return [each for found in pool.imap(injected, [(kind, days) for kind in longest]) for each in found]
+
+
+def with_controls(tried: Sequence[Tried], injections: Sequence[Injection]) -> list[Tried]:
+    """What is found where an alarm is one of ours or a total that differs."""
+    differ = {(each.trial.kind.name, each.trial.days[0].partition): each.differs for each in injections}
+    both = [(trial, [trial.delay, differ[trial.kind, trial.partition]]) for trial in tried]
+    return [
+        trial.model_copy(update={"delay": min((delay for delay in delays if delay is not None), default=None)})
+        for trial, delays in both
+    ]
 
 
 def vectors(days: Sequence[Day], trials: Sequence[Trial]) -> tuple[list[dict], list[list[dict]]]:
@@ -159,9 +205,9 @@ def judged(name: str, scores: dict, trials: Sequence[Trial], ours: Backtest, tes
     return counting.backtest(found, ordinary, kinds, table=ours.table, detector=name, trained=ours.trained)
 
 
-def compared(ours: Backtest, others: Sequence[Backtest]) -> list[str]:
+def compared(ours: Backtest, controlled: Backtest, others: Sequence[Backtest]) -> list[str]:
     """One line a detector, the best first, and ours beside the best of them for each kind."""
-    order = sorted(others, key=lambda other: -(other.recall_tuned or 0.0))
+    order = [*sorted(others, key=lambda other: -(other.recall_tuned or 0.0)), controlled]
     lines = ["", f"{'detector':<40}  {'FPR':>5}  {'tuned':>5}  {'held out':>8}"]
     for made in (ours, *order):
         tuned, held_out = (math.nan if v is None else v for v in (made.recall_tuned, made.recall_held_out))
@@ -173,7 +219,13 @@ def compared(ours: Backtest, others: Sequence[Backtest]) -> list[str]:
         if (found := [(k.recall.value, o.detector) for o in others for k in o.kinds if k.name == mine.name])
         and max(found)[0] > mine.recall.value
     ]
-    return [*lines, *(better or ["  nowhere"])]
+    alone = {kind.name: kind.recall.value for kind in ours.kinds}
+    more = [
+        f"  {kind.name:<20}  {alone[kind.name]:.2f}  {kind.recall.value:.2f}"
+        for kind in controlled.kinds
+        if kind.recall.value > alone[kind.name]
+    ]
+    return [*lines, *(better or ["  nowhere"]), "", "found more often with control totals:", *(more or ["  nothing"])]
 
 
 def missed(ours: Backtest) -> list[str]:
@@ -196,23 +248,35 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="orders-monitor-detection-") as scratch:
         folder = Path(scratch)
-        ours, trials, days = measure(Path(data).resolve(), folder, said)
+        measured = measure(Path(data).resolve(), folder, said)
+        ours, trials, days = measured.ours, measured.trials, measured.days
         print("\n".join(lines_of(ours)))
+        others = []
         if THEIR_PYTHON.exists() and not said.alone:
             places = {day.partition: place for place, day in enumerate(days)}
             at = [places[trial.days[0].partition] for trial in trials]
             scores = theirs(*vectors(days, trials), at, trained=said.trained, folder=folder)
             tested = [day.partition for day in days[said.trained :]]
             others = [judged(name, found, trials, ours, tested) for name, found in scores.items()]
-            print("\n".join(compared(ours, others)))
         else:
             print("nothing is compared with: `make bench` makes .venv-bench")
+        print("\n".join(compared(ours, measured.controlled, others)))
     print(f"\n{time.monotonic() - begun:.0f} s")
     print("\n".join(missed(ours) or ["every bar is met"]))
     return 1 if missed(ours) else 0
 
 
-def measure(data: Path, folder: Path, said: argparse.Namespace) -> tuple[Backtest, list[Trial], tuple[Day, ...]]:
+@dataclass(frozen=True)
+class Measured:
+    """What ours found, alone and with control totals, and the trials and the ordinary days that it was found in."""
+
+    ours: Backtest
+    controlled: Backtest
+    trials: Sequence[Trial]
+    days: Sequence[Day]
+
+
+def measure(data: Path, folder: Path, said: argparse.Namespace) -> Measured:
     """Calibrate on the first partitions, inject into the rest, and count."""
     table, engine = table_of(data, folder), Engine()
     files = files_in(folder, data, table, engine)[: said.trained + said.tested]
@@ -222,12 +286,16 @@ def measure(data: Path, folder: Path, said: argparse.Namespace) -> tuple[Backtes
     calibration = calibrate(replayed.days[: said.trained], replayed.rules, table=table.name, target=TARGET)
     bench = Bench(Engine(threads=1), table.contract, files, replayed, said.trained)
     kinds = kinds_named(said.kinds)
-    trials = all_trials(bench, kinds, days=said.days, jobs=said.jobs)
+    injections = all_trials(bench, kinds, days=said.days, jobs=said.jobs)
+    trials = [each.trial for each in injections]
     ordinary, tried = counting.walk(
         replayed.days, trials, Watched(calibration, table.contract, table.tolerances), trained=said.trained
     )
-    ours = counting.backtest(tried, ordinary, kinds, table=table.name, detector="ours", trained=said.trained)
-    return ours, trials, replayed.days
+    ours, controlled = (
+        counting.backtest(found, ordinary, kinds, table=table.name, detector=name, trained=said.trained)
+        for name, found in (("ours", tried), ("ours with control totals", with_controls(tried, injections)))
+    )
+    return Measured(ours=ours, controlled=controlled, trials=trials, days=replayed.days)
 
 
 def arguments() -> argparse.Namespace:
