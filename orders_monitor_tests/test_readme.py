@@ -105,6 +105,31 @@ def test_every_example_of_a_source_is_a_declaration(example, tmp_path):
     assert yaml.safe_load(example)["source"]["kind"] == MonitoredTable.model_validate(attributes).source.kind
 
 
+DETECTORS = (ROOT / "docs" / "detectors.md").read_text()
+
+
+def test_every_example_about_detectors_is_a_declaration(tmp_path):
+    """The controls and the calendar that the page shows can be declared as they are written there."""
+    indented = [line for line in DETECTORS.splitlines() if re.match(r" {4,}(controls|calendar|- \{)", line)]
+    examples = yaml.safe_load("\n".join(line.removeprefix("    ") for line in indented))
+    declared_ = declared(tmp_path).model_dump(mode="json") | examples
+    columns = [{"name": name, "type": "DECIMAL(12,2)"} for name in ("amount",)]
+    columns += [{"name": name, "type": "VARCHAR"} for name in ("currency", "customer_id")]
+    table = MonitoredTable.model_validate(declared_ | {"contract": {"columns": columns}, "expectations": []})
+
+    assert ["rows", "sum_amount_by_currency", "distinct_customer_id"] == [control.name for control in table.controls]
+    assert "2026-12-27" == str(table.calendar.open[0])
+
+
+@pytest.mark.parametrize("example", [line.strip() for line in DETECTORS.splitlines() if "bin/orders-monitor" in line])
+def test_every_command_about_detectors_is_understood(example, tmp_path, monkeypatch):
+    """They are commands as they are typed: on an empty home there is too little history, and that is all."""
+    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
+    answered = CliRunner().invoke(typed, shlex.split(example)[1:])
+
+    assert (0 if "list" in example else 3) == answered.exit_code
+
+
 @pytest.mark.parametrize("target", ["run", "run-once", "setup", "test", "bench"])
 def test_every_make_target_exists(target):
     """The targets that the README names are there, and make knows what it would do for them."""
