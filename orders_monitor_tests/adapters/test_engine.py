@@ -859,6 +859,14 @@ def test_totals_that_no_number_can_hold_are_none(tmp_path):
     assert (Total(control="sum_a", groups=None), Total(control="sum_b", groups=None)) == ENGINE.totals(landed, controls)
 
 
+def test_totals_of_too_many_groups_are_none(tmp_path):
+    """A column that has another value in each row is not read into memory; a thousand groups are told."""
+    landed = land(tmp_path, "SELECT i AS a, i % 1000 AS b FROM range(1001) t(i)")
+    of_each, of_thousand = ENGINE.totals(landed, (Control(measure="rows", by="a"), Control(measure="rows", by="b")))
+
+    assert (None, 1_000) == (of_each.groups, len(of_thousand.groups))
+
+
 def test_no_row_has_totals_of_nothing(tmp_path):
     """An empty delivery of an empty day is no difference."""
     landed = land(tmp_path, f"SELECT * FROM ({LANDED}) WHERE false")

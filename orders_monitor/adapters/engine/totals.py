@@ -10,13 +10,16 @@ from orders_monitor.adapters.engine.session import numbered, schema_of, select
 from orders_monitor.adapters.engine.types import NUMBERS, family
 from orders_monitor.adapters.quoting import text
 from orders_monitor.core.schema import Schema
-from orders_monitor.core.totals import NO_VALUE, WHOLE, Control, Total
+from orders_monitor.core.totals import GROUPS_MAX, NO_VALUE, WHOLE, Control, Total
 
 
 def totals_of(
     connection: duckdb.DuckDBPyConnection, path: Path, controls: Sequence[Control], *, once: bool
 ) -> tuple[Total, ...]:
-    """One total for each control, in their order; `once` counts rows that are equal in every column as one."""
+    """One total for each control, in their order; `once` counts rows that are equal in every column as one.
+
+    What has more than 1,000 groups has no total: no source says as many, and bytes may have one for each row.
+    """
     schema = schema_of(connection, path)
     source = numbered(path, schema)
     if once:
@@ -50,10 +53,12 @@ def _grouped(
     connection: duckdb.DuckDBPyConnection, source: str, asked: Mapping[str, str], *, by: int | None
 ) -> Mapping[str, dict[str, str] | None]:
     key = text(WHOLE) if by is None else f"coalesce(CAST(c{by} AS VARCHAR), {text(NO_VALUE)})"
-    rest = "" if by is None else "GROUP BY 1"
+    rest = "" if by is None else f"GROUP BY 1 LIMIT {GROUPS_MAX + 1}"
     try:
         rows = connection.execute(select(", ".join([key, *asked.values()]), of=source, rest=rest)).fetchall()
     except duckdb.OutOfRangeException:  # a sum beyond 38 digits
+        return dict.fromkeys(asked)
+    if len(rows) > GROUPS_MAX:
         return dict.fromkeys(asked)
     columns = {name: {str(row[0]): row[place] for row in rows} for place, name in enumerate(asked, start=1)}
     return {name: dict(_texts(groups)) if _finite(groups) else None for name, groups in columns.items()}
