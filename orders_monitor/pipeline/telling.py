@@ -16,6 +16,7 @@ from orders_monitor.core.expectation import Asked as ExpectationsAsked
 from orders_monitor.core.failure_modes import MEANINGS
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
+from orders_monitor.core.measures import Flagged, Measures, Memory
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
@@ -149,6 +150,8 @@ def _quality(body: Mapping[str, Any]) -> Iterator[Said]:
     quality = Quality.model_validate(body)
     serious = sum(signal.severity != "info" for signal in quality.signals)
     yield "quality", "everything is clean" if not serious else f"{serious} signals to explain"
+    if quality.calibration is not None:
+        yield "judged by", f"calibration {quality.calibration}"
     for signal in quality.signals[:LISTED_MAX]:
         yield signal.severity, f"{signal.id}: {signal.sentence}"
     if len(quality.signals) > LISTED_MAX:
@@ -215,6 +218,21 @@ def _published_profile(body: Mapping[str, Any]) -> Iterator[Said]:
     yield "written", f"{Profile.model_validate(body).rows:,} rows are in the table that readers read"
 
 
+def _measures(body: Mapping[str, Any]) -> Iterator[Said]:
+    measures = Measures.model_validate(body)
+    yield "measured", f"{len(measures.values)} metrics of learned rules, bytes {measures.digest[:12]}"
+
+
+def _flagged(body: Mapping[str, Any]) -> Iterator[Said]:
+    flagged = Flagged.model_validate(body)
+    yield "flagged", f"{len(flagged.rows):,} of {flagged.of:,} rows to look at first"
+
+
+def _memory(body: Mapping[str, Any]) -> Iterator[Said]:
+    memory = Memory.model_validate(body)
+    yield "remembered", f"for later partitions, in {memory.path} ({memory.digest[:12]})"
+
+
 _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "landed": _landed,
     "profile": _profile,
@@ -226,4 +244,8 @@ _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "candidate": _candidate,
     "validation": _validation,
     "published_profile": _published_profile,
+    "measures": _measures,
+    "published_measures": _measures,
+    "flagged": _flagged,
+    "memory": _memory,
 }

@@ -11,6 +11,7 @@ from orders_monitor.core.budget import RunScope
 from orders_monitor.core.claims import Claim, Claims
 from orders_monitor.core.failure_modes import MEANINGS
 from orders_monitor.core.investigation import Alert, Finding, Investigation, Spend
+from orders_monitor.core.measures import Flagged, Measures, Memory
 from orders_monitor.core.plan import Hold, Plan, PublishAsIs
 from orders_monitor.core.record import (
     PREFIX,
@@ -230,3 +231,17 @@ def test_a_long_story_is_cut_for_the_ui(desk):
 
     assert len(markdown) < MARKDOWN_CHARACTERS_MAX + 100
     assert markdown.endswith(" lines more: `orders-monitor trace show test`")
+
+
+def test_what_a_calibrated_night_measures_flags_and_remembers_is_told():
+    """Numbers and names of bytes, and no row."""
+    measures = Measures(digest="d" * 64, rules="r", values={"broken:row_repeats": 0.0})
+    memory = Memory(path="memory/a.parquet", digest="e" * 64, rules="r", published_digest="d")
+
+    assert [("measured", "1 metrics of learned rules, bytes dddddddddddd")] == tell(event_of("measures", measures))
+    assert [("flagged", "0 of 9 rows to look at first")] == tell(
+        event_of("flagged", Flagged(landed_digest="d", of=9, rows=()))
+    )
+    assert [("remembered", "for later partitions, in memory/a.parquet (eeeeeeeeeeee)")] == tell(
+        event_of("memory", memory)
+    )
