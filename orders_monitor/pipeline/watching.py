@@ -27,6 +27,7 @@ from orders_monitor.pipeline.resources import Desk
 Body = TypeVar("Body", bound=Value)
 MEMORIES_MAX = 56
 FLAGGED_MAX = 1_000
+CLOSED_IN_A_ROW_MAX = 13
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ def watch(
 
 
 def anomalies_before(desk: Desk, partition: str, *, known_at: int | None = None) -> Mapping[str, Sequence[Anomaly]]:
-    """What was unusual on the last partition before this one that was judged, published or held, by its name."""
+    """What was unusual on the last partition before this one that was judged, published or held, by its name.
+
+    A closed day ends no incident, and begins none.
+    """
     events = journal_then(desk, known_at).history(
-        desk.table.name, "quality", before=partition, days_max=1, published_only=False
+        desk.table.name, "quality", before=partition, days_max=CLOSED_IN_A_ROW_MAX + 1, published_only=False
     )
-    return {event.partition: Quality.model_validate(event.body).anomalies for event in events}
+    closed = closed_among(desk.table, [event.partition for event in events])
+    last = [event for event in events if event.partition not in closed][-1:]
+    return {event.partition: Quality.model_validate(event.body).anomalies for event in last}
 
 
 def closed_among(table: MonitoredTable, partitions: Sequence[str]) -> frozenset[str]:
