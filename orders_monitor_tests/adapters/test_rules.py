@@ -173,6 +173,26 @@ def test_an_ordinary_day_breaks_nothing(shop):
     assert () == ENGINE.flag(days[8], rules, memories, partition=TODAY, rows_max=50)
 
 
+@pytest.mark.parametrize(
+    ("type_", "largest"),
+    [
+        ("BIGINT", 2**63 - 1),
+        ("UBIGINT", 2**64 - 1),
+        ("DECIMAL(18,0)", 10**18 - 1),
+        ("DECIMAL(38,2)", 10**36 - 1),
+        ("VARCHAR", 10**36 - 1),
+    ],
+)
+def test_large_identifiers_are_told_apart(tmp_path, type_, largest):
+    """Keys that differ in their last digit are two, however many digits they have; the one that is there twice is."""
+    number = f"({largest}::HUGEINT - CASE i WHEN 7 THEN 6 ELSE i END)"
+    landed = land(tmp_path, f"SELECT {number}::{type_} AS id FROM range(20) AS rows(i)", "large")
+
+    measured = ENGINE.measure(landed, Rules(rules=(KeyRepeats(columns=("id",)),)), [], partition=TODAY)
+
+    assert {"broken:repeats:id": 0.05} == measured
+
+
 def test_too_few_days_judge_only_what_needs_none(shop):
     """Without earlier days there is no number for what is compared with them."""
     _, days, memories, rules = shop

@@ -7,12 +7,14 @@ from pathlib import Path
 import duckdb
 
 from orders_monitor.adapters.engine.session import numbered, schema_of, select
-from orders_monitor.adapters.engine.types import NUMBERS, Family, family
+from orders_monitor.adapters.engine.types import NUMBERS, Family, decimal_size, family
 from orders_monitor.adapters.quoting import text
 from orders_monitor.core.rules import Facet
 from orders_monitor.core.schema import Schema
 
 CODES: tuple[Family, ...] = ("integer", "text")
+# Whole numbers of more digits are told apart by their text: identifiers may have them.
+_BIGINT_DIGITS, _DOUBLE_DIGITS = 19, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,22 @@ class Relation:
 
     def hashed(self, column: str) -> str:
         """64 bits of a value, the same when its type is widened; NULL for NULL."""
-        sql = self.sql(column)
+        sql, digits, too_large = self.sql(column), 0, ""
+        if self.has([column], "integer", "decimal"):
+            digits, _ = decimal_size(self.schema.type_of(column) or "")
         match self.family(column):
             case "integer":
                 same = f"TRY_CAST({sql} AS BIGINT)"
+                too_large = f"{same} IS NULL" if digits > _BIGINT_DIGITS else ""
             case "decimal" | "floating":
                 same = f"CAST({sql} AS DOUBLE)"
+                too_large = f"abs({sql}) >= 1e{_DOUBLE_DIGITS}" if digits > _DOUBLE_DIGITS else ""
             case "text" | "boolean":
                 same = sql
             case _:
                 same = f"CAST({sql} AS VARCHAR)"
-        return f"CASE WHEN {sql} IS NOT NULL THEN hash({same}) END"
+        as_text = f"WHEN {too_large} THEN hash(CAST({sql} AS VARCHAR))" if too_large else ""
+        return f"CASE WHEN {sql} IS NULL THEN NULL {as_text} ELSE hash({same}) END"
 
     def key(self, columns: Sequence[str]) -> str:
         """64 bits of a key; NULL where one of its columns is."""
