@@ -26,7 +26,7 @@ class OutcomesAsked(Value):
 class MetricAsked(Value):
     """Which metric."""
 
-    metric: str = Field(description="rows, duplicate_rows or null_share:<column>")
+    metric: str = Field(description="rows, duplicate_rows, null_share:<column>, or what follows `anomaly:` in an id")
 
 
 def signals(case: Case, _: Nothing) -> Answer:

@@ -64,16 +64,16 @@ def _unusual(
     desk: Desk, partition: str, quality: Quality, *, contract: Contract, known_at: int | None
 ) -> tuple[MetricHistory, ...]:
     """What only calibrated detectors find unusual. Measures of a column whose values may not leave stay here."""
-    metrics = {anomaly.metric.removeprefix("slow:") for anomaly in quality.anomalies if _is_learned(anomaly)}
+    metrics = {each.metric: each.metric.removeprefix("slow:") for each in quality.anomalies if _is_learned(each)}
     shown = {
-        metric
-        for metric in metrics
+        name: metric
+        for name, metric in metrics.items()
         if (column := column_measured(metric)) is None or may_show_values_of(contract, column)
     }
     if not shown:
         return ()
-    found = past_values(days_before(desk, partition, quality, known_at=known_at), shown)
-    return tuple(MetricHistory(metric=metric, points=found[metric]) for metric in sorted(found))
+    found = past_values(days_before(desk, partition, quality, known_at=known_at), set(shown.values()))
+    return tuple(MetricHistory(metric=name, points=found[metric]) for name, metric in shown.items())
 
 
 def _is_learned(anomaly: Anomaly) -> bool:
