@@ -61,10 +61,11 @@ def assemble(
     anomalies: Sequence[Anomaly],
     controls: Sequence[Control] = (),
     closed: str | None = None,
+    calibration: int | None = None,
 ) -> Quality:
     """All of it in one value, with one signal for each thing that is not clean.
 
-    `closed` says why nothing is expected that day (`Saturday`). Where nothing came then, that alone is told: what no
+    `calibration` is the version that judged. `closed` says why nothing is expected that day (`Saturday`). Where nothing came then, that alone is told: what no
     rows make fail needs no explaining.
     """
     failed = [outcome for outcome in outcomes if not outcome.passed]
@@ -87,6 +88,7 @@ def assemble(
         baselines=tuple(baselines),
         anomalies=tuple(anomalies),
         signals=(_nothing_expected(landing, closed),) if closed and is_empty(landing) else tuple(signals),
+        calibration=calibration,
     )
 
 

@@ -121,6 +121,7 @@ class _Retrial:
             totals=controls.compare(desk, seen),
             closed=closed_on(desk.table, self.landing.partition),
             before=anomalies_before(desk, partition, known_at=known_at),
+            calibration=self.quality.calibration,
             detection=self._detection(seen, outcomes, known_at=known_at),
         )
 

@@ -78,10 +78,10 @@ def judge(desk: Desk, partition: str) -> Quality:
         totals=controls.compare(desk, landing),
         closed=closed_on(table, partition),
         before=anomalies_before(desk, partition),
+        calibration=None if calibration is None else calibration.version,
         detection=None if seen is None else seen.detection,
     )
     if calibration is not None and seen is not None:
-        quality = quality.model_copy(update={"calibration": calibration.version})
         desk.record(partition, "measures", seen.measures)
         if not quality.is_clean:
             desk.record(partition, "flagged", flagged(desk, landing, calibration, seen.past))
@@ -108,12 +108,13 @@ def judged(
     totals: Sequence[Verdict],
     closed: str | None,
     before: Mapping[str, Sequence[Anomaly]],
+    calibration: int | None = None,
     detection: Detection | None = None,
 ) -> Quality:
     """What follows from a profile, the published history, the outcomes, the control totals and the calendar.
 
     `before` are the anomalies of the partition before, by its name: what goes on is told as one incident. `detection`
-    is what the calibrated detectors say; None where the table is not calibrated.
+    is what the detectors of that version of the `calibration` say; None where the table is not calibrated.
     """
     changes = drift.compare(
         table.contract,
@@ -144,6 +145,7 @@ def judged(
         ),
         controls=table.controls,
         closed=closed,
+        calibration=calibration,
     )
 
 
