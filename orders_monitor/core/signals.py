@@ -65,8 +65,8 @@ def assemble(
 ) -> Quality:
     """All of it in one value, with one signal for each thing that is not clean.
 
-    `calibration` is the version that judged. `closed` says why nothing is expected that day (`Saturday`). Where nothing came then, that alone is told: what no
-    rows make fail needs no explaining.
+    `calibration` is the version that judged. `closed` says why nothing is expected that day (`Saturday`). Where nothing
+    came then, that alone is told: what no rows make fail needs no explaining.
     """
     failed = [outcome for outcome in outcomes if not outcome.passed]
     drifted = _drifted(changes)
