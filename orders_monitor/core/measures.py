@@ -12,11 +12,15 @@ class Measures(Value):
 
     `values` is by metric name: `<measure>`, `<measure>:<column>` or `broken:<rule>` (the share of rows, 0 to 1, that
     break a learned rule). `digest` names the bytes, `rules` the digest of the rules they were measured with.
+
+    `of_day` are the other metrics of a published day, as its profile and the days before it gave them: with these no
+    later night needs its profile. None of what is not published, and in older journals.
     """
 
     digest: str
     rules: str
     values: dict[str, float]
+    of_day: dict[str, float] | None = None
 
 
 class Memory(Value):
@@ -43,7 +47,8 @@ class Day(Value):
     """Everything that a detector may know of one partition (an ISO date); `measures` are there once rules are learned.
 
     `pass_shares` is by check name: the share of rows, 0 to 1, that met each expectation. `timezone` is the IANA zone
-    in which the day ends.
+    in which the day ends. Where `of_day` is given these metrics are taken as they were recorded, and of the profile no
+    more than the rows need be known.
     """
 
     partition: str
@@ -51,3 +56,4 @@ class Day(Value):
     timezone: str = "UTC"
     measures: Measures | None = None
     pass_shares: dict[str, float] = Field(default_factory=dict)
+    of_day: dict[str, float] | None = None

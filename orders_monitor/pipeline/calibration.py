@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.core import calibration as calibrating
+from orders_monitor.core.anomaly.vector import recorded
 from orders_monitor.core.calibration import DAYS_MAX, DAYS_MIN, Calibration
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import CalibrationRefused
@@ -63,8 +64,8 @@ def calibrate(desk: Desk, *, target: float = TARGET) -> Calibration:
 
     replayed = replay(desk.engine, desk.table.contract, files, trained=len(files), keep=keep)
     made = calibrating.calibrate(replayed.days, replayed.rules, table=desk.table.name, target=target)
-    for day, memory in zip(replayed.days, memories, strict=True):
-        _record(desk, day, memory)
+    for (day, metrics), memory in zip(recorded(replayed.days), memories, strict=True):
+        _record(desk, day, metrics, memory)
     # Last of all: whoever finds the calibration finds every day of it.
     return desk.journal.calibrated(made)
 
@@ -100,7 +101,7 @@ def seen(engine: Engine, file: File, rules: Rules, memories: Sequence[Path]) -> 
 
 def files_of(desk: Desk) -> tuple[File, ...]:
     """The last published partitions with rows, oldest first; of closed days there is nothing to learn."""
-    past = past_of(desk, _END, Rules(), journal=desk.journal)
+    past = past_of(desk, _END, Rules(), journal=desk.journal, whole=True)
     cases = desk.journal.cases(desk.table.name, environment=desk.settings.environment)
     published = {case.partition: case.published for case in cases}
     closed = closed_among(desk.table, [day.partition for day in past.days])
@@ -119,8 +120,9 @@ def require_enough(desk: Desk, files: Sequence[File], days_min: int) -> None:
         raise CalibrationRefused(table=desk.table.name, why=why)
 
 
-def _record(desk: Desk, day: Day, memory: Memory) -> None:
-    bodies = [("memory", memory), *([] if day.measures is None else [("published_measures", day.measures)])]
+def _record(desk: Desk, day: Day, metrics: dict[str, float], memory: Memory) -> None:
+    seen = None if day.measures is None else day.measures.model_copy(update={"of_day": metrics})
+    bodies = [("memory", memory), *([] if seen is None else [("published_measures", seen)])]
     desk.journal.record_all(
         table=desk.table.name,
         partition=day.partition,

@@ -12,6 +12,8 @@ from typing import TypeVar
 from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.core.anomaly.metrics import of_day
+from orders_monitor.core.anomaly.vector import references
 from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, detect
 from orders_monitor.core.candidate import Validation
 from orders_monitor.core.expectation import Outcome
@@ -108,32 +110,76 @@ def flagged(desk: Desk, landing: Landing, calibration: Calibration, past: Past) 
     return Flagged(landed_digest=landing.digest, of=landing.rows, rows=rows)
 
 
-def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal) -> Past:
+def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal, whole: bool = False) -> Past:
     """The published days before a partition as these rules saw them.
+
+    Their metrics are read as they were recorded with the publications. With `whole`, and where an older journal has
+    them not, they are read from the profiles.
+    """
+    measures = _newest(journal, desk, partition, "published_measures", Measures)
+    memories = _newest(journal, desk, partition, "memory", Memory, days_max=DAYS_MAX if whole else MEMORIES_MAX)
+    if whole or not measures or any(each.of_day is None for each in measures.values()):
+        days = _profiled(journal, desk, partition, rules, measures)
+    else:
+        days = _recorded(journal, desk, partition, rules, measures)
+    known = {day.partition for day in days}
+    kept = [memory for day, memory in memories.items() if day in known and memory.rules == rules.digest]
+    return Past(days=days, memories=tuple(desk.lake.path(memory.path) for memory in kept[-MEMORIES_MAX:]))
+
+
+def _recorded(
+    journal: Journal, desk: Desk, partition: str, rules: Rules, measures: Mapping[str, Measures]
+) -> tuple[Day, ...]:
+    """The days by what was recorded of them; the same weekdays before the partition with their profiles."""
+    days = [
+        Day(
+            partition=day,
+            profile=Profile(rows=int((seen.of_day or {}).get("rows", 0)), duplicate_rows=0, columns=()),
+            timezone=desk.table.partitions.timezone,
+            measures=seen if seen.rules == rules.digest else None,
+            of_day=seen.of_day,
+        )
+        for day, seen in measures.items()
+    ]
+    compared = {day.partition for day in references(days, partition)}
+    return tuple(_with_profile(journal, desk, day) if day.partition in compared else day for day in days)
+
+
+def _with_profile(journal: Journal, desk: Desk, day: Day) -> Day:
+    found = journal.latest(desk.table.name, day.partition, "published_profile")
+    return day if found is None else day.model_copy(update={"profile": Profile.model_validate(found.body)})
+
+
+def _profiled(
+    journal: Journal, desk: Desk, partition: str, rules: Rules, measures: Mapping[str, Measures]
+) -> tuple[Day, ...]:
+    """The days by their profiles.
 
     Rows that repeat are counted as they landed: a day from which they were dropped says nothing about how usual
     they are.
     """
     profiles = _newest(journal, desk, partition, "published_profile", Profile)
     landed = _newest(journal, desk, partition, "profile", Profile, published_only=True)
-    measures = _newest(journal, desk, partition, "published_measures", Measures)
     validations = _newest(journal, desk, partition, "validation", Validation)
-    memories = _newest(journal, desk, partition, "memory", Memory)
     days = []
     for day, profile in profiles.items():
-        seen, as_landed, asked = measures.get(day), landed.get(day), validations.get(day)
-        repeated = profile.duplicate_rows if as_landed is None else as_landed.duplicate_rows
+        seen = measures.get(day)
         days.append(
-            Day(
-                partition=day,
-                profile=profile.model_copy(update={"duplicate_rows": repeated}),
-                timezone=desk.table.partitions.timezone,
-                measures=seen if seen is not None and seen.rules == rules.digest else None,
-                pass_shares={} if asked is None else shares_of(asked.outcomes),
+            _day(desk, day, profile, landed.get(day), validations.get(day)).model_copy(
+                update={"measures": seen if seen is not None and seen.rules == rules.digest else None}
             )
         )
-    kept = [memory for day, memory in memories.items() if day in profiles and memory.rules == rules.digest]
-    return Past(days=tuple(days), memories=tuple(desk.lake.path(memory.path) for memory in kept[-MEMORIES_MAX:]))
+    return tuple(days)
+
+
+def _day(desk: Desk, partition: str, profile: Profile, landed: Profile | None, asked: Validation | None) -> Day:
+    repeated = profile.duplicate_rows if landed is None else landed.duplicate_rows
+    return Day(
+        partition=partition,
+        profile=profile.model_copy(update={"duplicate_rows": repeated}),
+        timezone=desk.table.partitions.timezone,
+        pass_shares={} if asked is None else shares_of(asked.outcomes),
+    )
 
 
 def measured(engine: Engine, path: Path, rules: Rules, past: Past, *, partition: str, digest: str) -> Measures:
@@ -160,10 +206,13 @@ def learn_from(desk: Desk, partition: str, path: Path, *, digest: str) -> None:
     if calibration is None or closed_among(desk.table, [partition]):
         return
     rules = calibration.rules
+    past = past_of(desk, partition, rules, journal=desk.journal)
     known = desk.find(partition, "measures", Measures)
     if known is None or known.digest != digest or known.rules != rules.digest:
-        past = past_of(desk, partition, rules, journal=desk.journal)
         known = measured(desk.engine, path, rules, past, partition=partition, digest=digest)
+    landed, asked = desk.find(partition, "profile", Profile), desk.find(partition, "validation", Validation)
+    day = _day(desk, partition, desk.read(partition, "published_profile", Profile), landed, asked)
+    known = known.model_copy(update={"of_day": of_day(day, references(past.days, partition))})
     memory = remembered(desk, path, rules, partition=partition, digest=digest)
     desk.journal.record_all(
         table=desk.table.name,
@@ -185,7 +234,14 @@ def journal_then(desk: Desk, known_at: int | None) -> Journal:
 
 
 def _newest(
-    journal: Journal, desk: Desk, partition: str, kind: str, form: type[Body], *, published_only: bool = False
+    journal: Journal,
+    desk: Desk,
+    partition: str,
+    kind: str,
+    form: type[Body],
+    *,
+    published_only: bool = False,
+    days_max: int = DAYS_MAX,
 ) -> dict[str, Body]:
-    events = journal.history(desk.table.name, kind, before=partition, days_max=DAYS_MAX, published_only=published_only)
+    events = journal.history(desk.table.name, kind, before=partition, days_max=days_max, published_only=published_only)
     return {event.partition: form.model_validate(event.body) for event in events}

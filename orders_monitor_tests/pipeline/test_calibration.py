@@ -2,9 +2,10 @@
 
 import pytest
 
-from orders_monitor.core.calibration import DAYS_MIN
+from orders_monitor.core.anomaly.vector import SAME_WEEKDAYS
+from orders_monitor.core.calibration import DAYS_MIN, detect
 from orders_monitor.core.landing import Landing
-from orders_monitor.core.measures import Measures, Memory
+from orders_monitor.core.measures import Day, Measures, Memory
 from orders_monitor.core.profile import Profile
 from orders_monitor.pipeline.calibration import calibrate
 from orders_monitor.pipeline.watching import flagged, past_of, watch
@@ -61,8 +62,21 @@ def test_a_published_day_teaches_the_next_and_an_unusual_one_is_seen(desk):
         desk.read(TODAY, "published_measures", Measures).digest,
         desk.read(TODAY, "memory", Memory).published_digest,
     )
-    assert found.measures == desk.read(TODAY, "published_measures", Measures)
+    published = desk.read(TODAY, "published_measures", Measures)
+    assert found.measures == published.model_copy(update={"of_day": None})
     assert len(rows.rows) <= desk.table.policy.review_share_max * rows.of
+
+
+def test_what_was_recorded_of_a_day_says_what_its_profile_says(desk):
+    """A night that reads the metrics of earlier days judges as one that reads all of their profiles."""
+    calibration, today = desk.journal.calibration(desk.table.name), day_of(DAYS)
+    recorded, whole = (
+        past_of(desk, today, calibration.rules, journal=desk.journal, whole=each) for each in (False, True)
+    )
+    day = Day(partition=today, profile=desk.read(today, "profile", Profile))
+
+    assert detect(day, whole.days, calibration) == detect(day, recorded.days, calibration)
+    assert (len(whole.days), SAME_WEEKDAYS) == (len(recorded.days), sum(bool(d.profile.columns) for d in recorded.days))
 
 
 def test_a_new_calibration_changes_nothing_that_was_judged(desk):

@@ -83,6 +83,11 @@ def readings(day: Day, references: Sequence[Day] = ()) -> dict[str, Reading]:
     return {metric: _reading(metric, value, rows) for metric, value in _values(day, references) if math.isfinite(value)}
 
 
+def of_day(day: Day, references: Sequence[Day] = ()) -> dict[str, float]:
+    """Every metric of a day that no learned rule measures, in its own unit: what later nights compare with."""
+    return {metric: value for metric, value in _of_day(day, references) if math.isfinite(value)}
+
+
 def scaled(metric: str, value: float, *, rows: int) -> float:
     """A value of the metric on the scale on which it is compared."""
     match scale_of(metric):
@@ -128,6 +133,12 @@ def _chance(metric: str, value: float, rows: int) -> float:
 
 
 def _values(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
+    yield from _of_day(day, references) if day.of_day is None else day.of_day.items()
+    if day.measures is not None and day.profile.rows > 0:
+        yield from _of_mapping(day.measures.values, prefix="")
+
+
+def _of_day(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
     profile = day.profile
     yield "rows", float(profile.rows)
     if profile.rows == 0:
@@ -141,8 +152,6 @@ def _values(day: Day, references: Sequence[Day]) -> Iterator[tuple[str, float]]:
         if apart is not None:
             yield f"drift:{column.name}", apart
     yield from _of_mapping(day.pass_shares, prefix="pass_share:")
-    if day.measures is not None:
-        yield from _of_mapping(day.measures.values, prefix="")
 
 
 def _freshness(column: ColumnProfile, day: Day) -> Iterator[tuple[str, float]]:

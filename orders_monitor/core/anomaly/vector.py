@@ -11,7 +11,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from orders_monitor.core.anomaly.metrics import Reading, is_one_sided, readings, scale_of, tells_of_volume, topic_of
+from orders_monitor.core.anomaly.metrics import (
+    Reading,
+    is_one_sided,
+    of_day,
+    readings,
+    scale_of,
+    tells_of_volume,
+    topic_of,
+)
 from orders_monitor.core.anomaly.ordinary import Ordinary, Range
 from orders_monitor.core.anomaly.series import Forecast, Series
 from orders_monitor.core.anomaly.slow import Drift, Slow
@@ -106,6 +114,21 @@ def followed(days: Sequence[Day]) -> Iterator[tuple[dict[str, Standing], dict[st
         standings = watch.stands(day)
         yield standings, watch.drifts(standings)
         watch.sees(day)
+
+
+def recorded(days: Sequence[Day]) -> Iterator[tuple[Day, dict[str, float]]]:
+    """Each day, oldest first, and its metrics beside the days before it as later nights will read them."""
+    same: dict[int, list[Day]] = {}
+    for day in sorted(days, key=lambda each: each.partition):
+        before = same.setdefault(_weekday(day), [])
+        yield day, of_day(day, before[-SAME_WEEKDAYS:])
+        before.append(day)
+
+
+def references(days: Sequence[Day], partition: str) -> tuple[Day, ...]:
+    """Of some days, oldest first, those that a partition's distributions are compared with."""
+    weekday = date.fromisoformat(partition).weekday()
+    return tuple(day for day in days if day.partition < partition and _weekday(day) == weekday)[-SAME_WEEKDAYS:]
 
 
 def past_values(days: Sequence[Day], metrics: Collection[str]) -> dict[str, tuple[tuple[str, float], ...]]:
