@@ -12,7 +12,7 @@ from orders_monitor.pipeline.history_chart import Line, lines
 from orders_monitor.pipeline.metadata import Metadata
 from orders_monitor.pipeline.sentences import plain
 
-CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN = 28, 6, 20
+CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN, BASELINES_SHOWN = 28, 6, 20, 24
 
 
 def of_quality(
@@ -33,20 +33,6 @@ def of_quality(
         metadata.FLAGGED_ROWS: dg.MetadataValue.int(0 if mine is None else len(mine.rows)),
         metadata.SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         metadata.EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
-        metadata.CHANGES: metadata.change_table(quality.changes),
-        metadata.EXPECTATIONS: metadata.outcome_table(quality.outcomes),
-        metadata.BASELINES: tables.records(
-            [
-                {
-                    "metric": b.metric,
-                    "observed": f"{b.observed:,.4g}",
-                    "expected": "cold start" if b.expected is None else f"{b.expected:,.4g}",
-                    "range": "" if b.low is None or b.high is None else f"{b.low:,.4g} to {b.high:,.4g}",
-                    "days": b.days,
-                }
-                for b in quality.baselines
-            ]
-        ),
         metadata.REPORT: dg.MetadataValue.md(
             "\n".join(
                 [
@@ -63,7 +49,30 @@ def of_quality(
                 ]
             )
         ),
+        metadata.CHANGES: metadata.change_table(quality.changes),
+        metadata.EXPECTATIONS: metadata.outcome_table(quality.outcomes),
+        metadata.BASELINES: _baseline_table(quality),
     }
+
+
+def _baseline_table(quality: Quality) -> dg.MetadataValue:
+    """What is unusual first, then the first of the others: a calibrated table has hundreds of metrics."""
+    unusual = {anomaly.metric for anomaly in quality.anomalies}
+    ranked = sorted(quality.baselines, key=lambda baseline: baseline.metric not in unusual)
+    rows: list[dict[str, str | int]] = [
+        {
+            "metric": b.metric,
+            "observed": f"{b.observed:,.4g}",
+            "expected": "cold start" if b.expected is None else f"{b.expected:,.4g}",
+            "range": "" if b.low is None or b.high is None else f"{b.low:,.4g} to {b.high:,.4g}",
+            "days": b.days,
+        }
+        for b in ranked[:BASELINES_SHOWN]
+    ]
+    more = len(ranked) - BASELINES_SHOWN
+    if more > 0:
+        rows.append({"metric": f"and {more:,} ordinary ones", "observed": "", "expected": "", "range": "", "days": ""})
+    return tables.records(rows)
 
 
 def _calibration(version: int | None, *, is_outdated: bool) -> str:
