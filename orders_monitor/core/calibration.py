@@ -120,6 +120,21 @@ def detect(
     return Detector(earlier, calibration, closed=closed).judge(day)
 
 
+def repeated(detection: Detection, once: Detection) -> Detection:
+    """A detection, each anomaly saying whether it is gone in `once`: the same day with equal rows counted once.
+
+    What is unusual only without the repeated rows is added: they hid it.
+    """
+    seen, stays = ({anomaly.metric for anomaly in found.anomalies} for found in (detection, once))
+    marked = (each.model_copy(update={"is_repetition": each.metric not in stays}) for each in detection.anomalies)
+    hidden = (
+        each.model_copy(update={"sentence": f"without the repeated rows: {each.sentence}"})
+        for each in once.anomalies
+        if each.metric not in seen
+    )
+    return detection.model_copy(update={"anomalies": (*marked, *hidden)})
+
+
 class Detector:
     """What `detect` knows after some published days: for several versions of the partition after them."""
 

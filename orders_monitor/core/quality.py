@@ -25,7 +25,7 @@ class Anomaly(Value):
     """A metric of the partition that its history does not explain; all values in the metric's unit.
 
     `metric` is `rows`, `duplicate_rows`, `<measure>:<column>`, `broken:<rule>`, `pass_share:<check>` or another that
-    `core.anomaly.metrics` names; or `control:<name>`, whose `expected` is the source's own total. Such a difference
+    `core.anomaly.metrics` names; or `control:<name>`, whose `expected` is the source's own total. An anomaly
     `is_repetition` where it is gone once equal rows count as one. `since` is the first partition of a run of like
     anomalies: a new level is one incident and not thirty. None says that this is the first, or that nobody looked.
     """

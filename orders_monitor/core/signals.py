@@ -10,7 +10,8 @@ Some signals are only consequences of another one, and say so in `explained_by`;
 * an unusual row count where more or fewer rows landed than the source handed over: `anomaly:control:rows`;
 * an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause;
 * an unusual measure of a column's values, where the column drifted: the drift; an unusual share of rows that pass a
-  failed expectation: that expectation, or its own cause; repeated rows by a learned rule: `anomaly:duplicate_rows`;
+  failed expectation: that expectation, or its own cause; repeated rows by a learned rule, and whatever a calibrated
+  detector finds no more where equal rows count once: `anomaly:duplicate_rows`;
 * missing values or new ones against the contract, where the expectation that asks for them failed too: that
   expectation, which knows the rows. Where it passed it was declared with a tolerance, and the change is information.
 
@@ -193,7 +194,11 @@ def _causes_of_measures(
     """The cause of each measure that is unusual only as a consequence, by metric."""
     found = {f"pass_share:{o.check_name}": causes.get(o.check_name, expectation_id(o.check_name)) for o in failed}
     if any(anomaly.metric == "duplicate_rows" for anomaly in anomalies):
-        found |= {a.metric: DUPLICATES for a in anomalies if a.metric.startswith(_REPETITIONS)}
+        found |= {
+            a.metric: DUPLICATES
+            for a in anomalies
+            if anomaly_id(a.metric) != DUPLICATES and (a.is_repetition or a.metric.startswith(_REPETITIONS))
+        }
     columns = {anomaly.metric: column_measured(anomaly.metric) for anomaly in anomalies}
     return found | {
         metric: drifted[column] for metric, column in columns.items() if column is not None and column in drifted
@@ -237,7 +242,7 @@ def _cause_of_anomaly(
     if anomaly.metric == "rows":
         repeats = any(other.metric == "duplicate_rows" for other in anomalies)
         once = profile.rows - profile.duplicate_rows
-        if repeats and anomaly.low <= once <= anomaly.high:
+        if repeats and (anomaly.is_repetition or anomaly.low <= once <= anomaly.high):
             return DUPLICATES
         counted = any(other.metric == f"{CONTROL}rows" and not other.is_repetition for other in anomalies)
         return anomaly_id(f"{CONTROL}rows") if counted else None
@@ -247,4 +252,6 @@ def _cause_of_anomaly(
     if column == anomaly.metric:
         return causes.get(anomaly.metric)
     asked = next((o for o in failed if o.type == NOT_NULL and o.column == column), None)
-    return None if asked is None else causes.get(asked.check_name, expectation_id(asked.check_name))
+    if asked is None:
+        return causes.get(anomaly.metric)
+    return causes.get(asked.check_name, expectation_id(asked.check_name))

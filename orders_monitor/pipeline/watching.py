@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.anomaly.metrics import of_day
-from orders_monitor.core.anomaly.vector import references
-from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, detect
+from orders_monitor.core.anomaly.vector import past_values, references
+from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, Detector, repeated
 from orders_monitor.core.candidate import Validation
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
@@ -24,6 +25,7 @@ from orders_monitor.core.quality import Anomaly, Quality
 from orders_monitor.core.rules import Rules
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
+from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.resources import Desk
 
 Body = TypeVar("Body", bound=Value)
@@ -73,7 +75,24 @@ def watch(
         pass_shares=dict(shares),
     )
     closed = closed_among(desk.table, [*(each.partition for each in past.days), partition])
-    return Seen(detect(day, past.days, calibration, closed=closed), measures, past)
+    detector = Detector([each for each in past.days if each.partition < partition], calibration, closed=closed)
+    detection = detector.judge(day)
+    if detection.anomalies and profile.duplicate_rows:
+        once = detector.judge(_once(desk, path, day, calibration.rules, past))
+        detection = repeated(detection, once)
+    return Seen(detection, measures, past)
+
+
+def _once(desk: Desk, path: Path, day: Day, rules: Rules, past: Past) -> Day:
+    """The day as it were if of equal rows one had come, and as many repeated ones as usual."""
+    with desk.lake.scratch() as scratch:
+        file = scratch / "once.parquet"
+        rows = desk.engine.once(path, into=file)
+        profile = desk.engine.profile(file, personal=personal_columns(desk.table, desk.engine.schema(file)))
+        measures = measured(desk.engine, file, rules, past, partition=day.partition, digest=file.name)
+    usual = [share for _, share in past_values(past.days, {"duplicate_rows"})["duplicate_rows"]]
+    profile = profile.model_copy(update={"duplicate_rows": round(rows * median(usual)) if usual else 0})
+    return day.model_copy(update={"profile": profile, "measures": measures})
 
 
 def anomalies_before(desk: Desk, partition: str, *, known_at: int | None = None) -> Mapping[str, Sequence[Anomaly]]:

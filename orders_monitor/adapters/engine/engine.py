@@ -10,6 +10,7 @@ from orders_monitor.adapters.engine.application import Applied, apply_plan, writ
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.engine.injecting.incident import inject
+from orders_monitor.adapters.engine.once import write_once
 from orders_monitor.adapters.engine.profiling.profile import profile_of
 from orders_monitor.adapters.engine.profiling.scan import unequal_rows
 from orders_monitor.adapters.engine.rules.learning import learn
@@ -126,6 +127,11 @@ class Engine:
         reads = (path,) if earlier is None else (path, earlier)
         with self._opened(*reads, writes=(into,)) as connection:
             return inject(connection, path, kind, contract, seed=seed, earlier=earlier, into=into)
+
+    def once(self, path: Path, *, into: Path) -> int:
+        """Write a file's rows, of those that are equal in every column the first one only, and count them."""
+        with self._opened(path, writes=(into,)) as connection:
+            return write_once(connection, path, into=into)
 
     def learn(self, paths: Sequence[Path], contract: Contract, *, partitions: Sequence[str]) -> Rules:
         """What held on earlier days: the files oldest first, and the partition (an ISO date) that each one is.
