@@ -8,6 +8,8 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Measures, Memory
 from orders_monitor.core.profile import Profile
 from orders_monitor.pipeline.calibration import calibrate
+from orders_monitor.pipeline.casefile import brief
+from orders_monitor.pipeline.quality import judge
 from orders_monitor.pipeline.watching import flagged, past_of, watch
 from orders_monitor_tests.published import day_of, history_of, publish, rows_of
 from orders_monitor_tests.small_shop import declared
@@ -88,3 +90,17 @@ def test_a_new_calibration_changes_nothing_that_was_judged(desk):
 
     assert (2, before.detection) == (second.version, seen(desk, day_of(DAYS + 1), known_at=now + 1).detection)
     assert before.measures == seen(desk, day_of(DAYS + 1), known_at=now + 1).measures
+
+
+def test_the_agent_is_told_what_the_detectors_saw(desk):
+    """Each unusual metric with its days before, and how many of the rows to look at first break which rule."""
+    partition = day_of(DAYS + 3)
+    publish(desk, partition, f"SELECT * REPLACE (quantity * 1000 AS quantity) FROM ({rows_of(DAYS + 3)})")
+    quality = judge(desk, partition)
+    told = brief(desk, partition, quality)
+    learned = [a.metric for a in quality.anomalies if a.metric not in ("rows", "duplicate_rows")]
+
+    assert desk.journal.calibration(desk.table.name).version == quality.calibration
+    assert learned
+    assert set(learned) <= {history.metric for history in told.history if history.points}
+    assert told.suspected
