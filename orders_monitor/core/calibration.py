@@ -135,6 +135,18 @@ def repeated(detection: Detection, once: Detection) -> Detection:
     return detection.model_copy(update={"anomalies": (*marked, *hidden)})
 
 
+def gone_without(detection: Detection, without: Detection, *, check: str) -> Detection:
+    """A detection, each anomaly that `without` has not knowing the check whose unexpected rows were left out there."""
+    stays = {anomaly.metric for anomaly in without.anomalies}
+    marked = (
+        each
+        if each.metric in stays or each.gone_without or each.is_repetition
+        else each.model_copy(update={"gone_without": check})
+        for each in detection.anomalies
+    )
+    return detection.model_copy(update={"anomalies": tuple(marked)})
+
+
 class Detector:
     """What `detect` knows after some published days: for several versions of the partition after them."""
 

@@ -28,6 +28,7 @@ class Anomaly(Value):
     `core.anomaly.metrics` names; or `control:<name>`, whose `expected` is the source's own total. An anomaly
     `is_repetition` where it is gone once equal rows count as one. `since` is the first partition of a run of like
     anomalies: a new level is one incident and not thirty. None says that this is the first, or that nobody looked.
+    `gone_without` names the failed check without whose unexpected rows it is gone.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class Anomaly(Value):
     sentence: str
     since: str | None = None
     is_repetition: bool = False
+    gone_without: str | None = None
 
 
 class Baseline(Value):

@@ -10,7 +10,8 @@ Some signals are only consequences of another one, and say so in `explained_by`;
 * an unusual row count where more or fewer rows landed than the source handed over: `anomaly:control:rows`;
 * an unusual null share, where the column's not-null expectation failed too: that expectation, or its own cause;
 * an unusual measure of a column's values, where the column drifted: the drift; an unusual share of rows that pass a
-  failed expectation: that expectation, or its own cause; repeated rows by a learned rule, and whatever a calibrated
+  failed expectation, or that is gone without the rows that fail it: that expectation, or its own cause; repeated rows
+  by a learned rule, and whatever a calibrated
   detector finds no more where equal rows count once: `anomaly:duplicate_rows`;
 * missing values or new ones against the contract, where the expectation that asks for them failed too: that
   expectation, which knows the rows. Where it passed it was declared with a tolerance, and the change is information.
@@ -192,7 +193,9 @@ def _causes_of_measures(
     drifted: Mapping[str, str],
 ) -> dict[str, str]:
     """The cause of each measure that is unusual only as a consequence, by metric."""
-    found = {f"pass_share:{o.check_name}": causes.get(o.check_name, expectation_id(o.check_name)) for o in failed}
+    checks = {o.check_name: causes.get(o.check_name, expectation_id(o.check_name)) for o in failed}
+    found = {f"pass_share:{check}": cause for check, cause in checks.items()}
+    found |= {a.metric: checks[a.gone_without] for a in anomalies if a.gone_without in checks}
     if any(anomaly.metric == "duplicate_rows" for anomaly in anomalies):
         found |= {
             a.metric: DUPLICATES
@@ -245,7 +248,7 @@ def _cause_of_anomaly(
         if repeats and (anomaly.is_repetition or anomaly.low <= once <= anomaly.high):
             return DUPLICATES
         counted = any(other.metric == f"{CONTROL}rows" and not other.is_repetition for other in anomalies)
-        return anomaly_id(f"{CONTROL}rows") if counted else None
+        return anomaly_id(f"{CONTROL}rows") if counted else causes.get(anomaly.metric)
     if anomaly.metric.startswith(CONTROL):
         return causes.get(anomaly.metric)
     column = anomaly.metric.removeprefix("null_share:")

@@ -30,7 +30,7 @@ from orders_monitor.pipeline import casefile, controls
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import answers, closed_on, judged, published_history
 from orders_monitor.pipeline.resources import Desk
-from orders_monitor.pipeline.watching import anomalies_before, shares_of, watch
+from orders_monitor.pipeline.watching import anomalies_before, failed_of, shares_of, watch
 
 # Their answers hold every outcome, so every expectation is asked again where one of them is cited.
 _TELL_OUTCOMES = frozenset({"signals", "expectation_outcomes"})
@@ -135,7 +135,8 @@ class _Retrial:
         if calibration is None:
             return None
         shares = {**shares_of(self.quality.outcomes), **shares_of(outcomes)}
-        return watch(self.desk, seen, self.profile, shares, calibration, known_at=known_at).detection
+        failed = failed_of(self.desk.table, self.quality.outcomes)
+        return watch(self.desk, seen, self.profile, shares, calibration, failed=failed, known_at=known_at).detection
 
     def _outcomes(self, *, every: bool = False) -> tuple[Outcome, ...]:
         """The cited expectations, asked about the landed file for real and not remembered."""

@@ -26,7 +26,15 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import digest_of
 from orders_monitor.pipeline import controls, keys, quality_metadata
 from orders_monitor.pipeline.resources import Desk, Stores
-from orders_monitor.pipeline.watching import anomalies_before, flagged, journal_then, past_of, shares_of, watch
+from orders_monitor.pipeline.watching import (
+    anomalies_before,
+    failed_of,
+    flagged,
+    journal_then,
+    past_of,
+    shares_of,
+    watch,
+)
 
 Days = Sequence[tuple[str, Profile]]
 
@@ -67,7 +75,10 @@ def judge(desk: Desk, partition: str) -> Quality:
     desk.require_same_bytes(landing, "profile", profile.landed_digest)
     outcomes = ask(desk, partition, path=landing.path, digest=landing.digest)
     calibration = desk.journal.calibration(table.name)
-    seen = None if calibration is None else watch(desk, landing, profile, shares_of(outcomes), calibration)
+    seen = None
+    if calibration is not None:
+        failed = failed_of(table, outcomes)
+        seen = watch(desk, landing, profile, shares_of(outcomes), calibration, failed=failed)
     quality = judged(
         table,
         landing,

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from statistics import median
 from typing import TypeVar
 
 from orders_monitor.adapters.calendars import closed_days
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.anomaly.metrics import of_day
-from orders_monitor.core.anomaly.vector import past_values, references
-from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, Detector, repeated
+from orders_monitor.core.anomaly.vector import references
+from orders_monitor.core.calibration import DAYS_MAX, Calibration, Detection, Detector
 from orders_monitor.core.candidate import Validation
-from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.expectation import Expectation, Outcome
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Flagged, Measures, Memory
 from orders_monitor.core.profile import Profile
@@ -25,7 +24,7 @@ from orders_monitor.core.quality import Anomaly, Quality
 from orders_monitor.core.rules import Rules
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
-from orders_monitor.pipeline.profile import personal_columns
+from orders_monitor.pipeline.consequences import Judgement
 from orders_monitor.pipeline.resources import Desk
 
 Body = TypeVar("Body", bound=Value)
@@ -58,11 +57,13 @@ def watch(
     shares: Mapping[str, float],
     calibration: Calibration,
     *,
+    failed: Sequence[Expectation] = (),
     known_at: int | None = None,
 ) -> Seen:
     """What the calibrated detectors say of the landed bytes; `shares` are the pass shares of their expectations.
 
-    `known_at` is the id of an event: what was recorded after it is left out.
+    `failed` are the expectations that failed, of which an anomaly may be a consequence. `known_at` is the id of an
+    event: what was recorded after it is left out.
     """
     past = past_of(desk, landing.partition, calibration.rules, journal=journal_then(desk, known_at))
     path, partition = desk.lake.path(landing.path), landing.partition
@@ -77,22 +78,8 @@ def watch(
     closed = closed_among(desk.table, [*(each.partition for each in past.days), partition])
     detector = Detector([each for each in past.days if each.partition < partition], calibration, closed=closed)
     detection = detector.judge(day)
-    if detection.anomalies and profile.duplicate_rows:
-        once = detector.judge(_once(desk, path, day, calibration.rules, past))
-        detection = repeated(detection, once)
-    return Seen(detection, measures, past)
-
-
-def _once(desk: Desk, path: Path, day: Day, rules: Rules, past: Past) -> Day:
-    """The day as it were if of equal rows one had come, and as many repeated ones as usual."""
-    with desk.lake.scratch() as scratch:
-        file = scratch / "once.parquet"
-        rows = desk.engine.once(path, into=file)
-        profile = desk.engine.profile(file, personal=personal_columns(desk.table, desk.engine.schema(file)))
-        measures = measured(desk.engine, file, rules, past, partition=day.partition, digest=file.name)
-    usual = [share for _, share in past_values(past.days, {"duplicate_rows"})["duplicate_rows"]]
-    profile = profile.model_copy(update={"duplicate_rows": round(rows * median(usual)) if usual else 0})
-    return day.model_copy(update={"profile": profile, "measures": measures})
+    judgement = Judgement(desk, path, day, past.days, past.memories, calibration.rules)
+    return Seen(judgement.settled(detector, detection, failed), measures, past)
 
 
 def anomalies_before(desk: Desk, partition: str, *, known_at: int | None = None) -> Mapping[str, Sequence[Anomaly]]:
@@ -239,6 +226,12 @@ def learn_from(desk: Desk, partition: str, path: Path, *, digest: str) -> None:
         run_id=desk.run_id,
         bodies=[("published_measures", known), ("memory", memory)],
     )
+
+
+def failed_of(table: MonitoredTable, outcomes: Sequence[Outcome]) -> tuple[Expectation, ...]:
+    """The declared expectations that could be asked and failed."""
+    failed = {outcome.check_name for outcome in outcomes if outcome.raised is None and not outcome.passed}
+    return tuple(expectation for expectation in table.asked if expectation.check_name in failed)
 
 
 def shares_of(outcomes: Sequence[Outcome]) -> dict[str, float]:

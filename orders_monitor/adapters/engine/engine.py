@@ -9,8 +9,8 @@ import duckdb
 from orders_monitor.adapters.engine.application import Applied, apply_plan, write_empty
 from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
+from orders_monitor.adapters.engine.fewer import write_once, write_without
 from orders_monitor.adapters.engine.injecting.incident import inject
-from orders_monitor.adapters.engine.once import write_once
 from orders_monitor.adapters.engine.profiling.profile import profile_of
 from orders_monitor.adapters.engine.profiling.scan import unequal_rows
 from orders_monitor.adapters.engine.rules.learning import learn
@@ -133,6 +133,11 @@ class Engine:
         with self._opened(path, writes=(into,)) as connection:
             return write_once(connection, path, into=into)
 
+    def without(self, path: Path, predicate: Predicate, *, into: Path) -> int:
+        """Write a file's rows but those that a predicate catches, and count them. Raises as `count`."""
+        with self._opened(path, writes=(into,)) as connection, _told():
+            return write_without(connection, path, predicate, into=into)
+
     def learn(self, paths: Sequence[Path], contract: Contract, *, partitions: Sequence[str]) -> Rules:
         """What held on earlier days: the files oldest first, and the partition (an ISO date) that each one is.
 
@@ -185,8 +190,15 @@ def _place(schema: Schema, column: str) -> tuple[int, str]:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str, values: list[object]) -> int:
-    try:
+    with _told():
         return integer(connection.execute(query, values))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a predicate or a cast cannot be of some columns is told in words of ours."""
+    try:
+        yield
     except duckdb.DataError as error:
         # DuckDB's own message may quote a row's value.
         raise PlanInapplicable(why="a value is outside of what its column or a bound can hold") from error
