@@ -1,6 +1,8 @@
 """What a source may say of a partition beside its rows: control totals, by the names of the declared controls."""
 
+import math
 import re
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +12,9 @@ from orders_monitor.core.value import Value
 NO_VALUE = "NULL"
 WHOLE = ""
 GROUPS_MAX = 1_000
+
+# More than any database's widest decimal; a sentence about a number has to have an end.
+_DIGITS_MAX = 80
 
 
 class Control(Value):
@@ -40,6 +45,11 @@ class Control(Value):
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads."""
         return tuple(name for name in (self.column, self.by) if name is not None)
+
+
+def can_be_total(number: Decimal) -> bool:
+    """Whether a number is one that can be compared and told: finite, also as a double, of at most 80 digits."""
+    return number.is_finite() and math.isfinite(float(number)) and len(number.as_tuple().digits) <= _DIGITS_MAX
 
 
 class Total(Value):

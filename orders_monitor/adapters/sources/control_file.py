@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from orders_monitor.core.totals import GROUPS_MAX, WHOLE, Control, Total
+from orders_monitor.core.totals import GROUPS_MAX, WHOLE, Control, Total, can_be_total
 
 BYTES_MAX = 1_000_000
 
@@ -31,7 +31,11 @@ def _read(path: Path) -> dict[str, Any]:
     if len(raw) > BYTES_MAX:
         raise ValueError(f"it is larger than {BYTES_MAX:,} bytes")
     try:
-        body = json.loads(raw, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
+        body = json.loads(
+            raw, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number, object_pairs_hook=_once
+        )
+    except _SaidTwice:
+        raise
     except (ValueError, InvalidOperation, RecursionError):
         raise ValueError("it is not JSON") from None
     match body:
@@ -57,9 +61,20 @@ def _number(control: Control, value: object) -> str:
         number = Decimal(value) if isinstance(value, str | Decimal) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite():
-        raise ValueError(f"{control.name} has a total that is no number")
+    if number is None or not can_be_total(number):
+        raise ValueError(f"{control.name} has a total that is no number, or one beyond every sum")
     return str(number)
+
+
+class _SaidTwice(ValueError):
+    """A name is in an object twice: readers of JSON differ about which of the two counts."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) < len(pairs):
+        raise _SaidTwice("it says something twice")
+    return body
 
 
 def _no_number(constant: str) -> object:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orders_monitor.core.totals import GROUPS_MAX, NO_VALUE, WHOLE, Control, Total
+from orders_monitor.core.totals import GROUPS_MAX, NO_VALUE, WHOLE, Control, Total, can_be_total
 
 Column = sa.ColumnElement[Any]
 
@@ -22,7 +22,8 @@ def ask_totals(
 ) -> tuple[Total, ...]:
     """The total of each control whose columns are there; `columns` and `scales` (decimal places) by contract name.
 
-    A control of more than 1,000 groups, or with a sum that is no finite number, has no total. Raises SQLAlchemyError.
+    A control of more than 1,000 groups, or with a sum that nobody could compare (infinite, thousands of digits), has
+    no total. Raises SQLAlchemyError.
     """
     asked = [control for control in controls if all(name in columns for name in control.columns)]
     totals = []
@@ -31,7 +32,7 @@ def ask_totals(
         if len(groups) <= GROUPS_MAX:
             scale = None if control.measure != "sum" else scales.get(control.column or "")
             told = {group: _text(value, scale) for group, value in groups.items()}
-            if all(Decimal(number).is_finite() for number in told.values()):
+            if all(can_be_total(Decimal(number)) for number in told.values()):
                 totals.append(Total(control=control.name, groups=told))
     return tuple(totals)
 
