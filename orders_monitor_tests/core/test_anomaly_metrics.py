@@ -109,7 +109,11 @@ def test_what_follows_from_a_change_or_a_failure_says_so():
         changes=(UnitChanged(column="amount", factor=100, observed_ratio=100.0),),
         outcomes=(outcome(EMAIL, 50, unexpected=9),),
         baselines=(),
-        anomalies=[anomaly(metric) for metric in metrics],
+        anomalies=[
+            *(anomaly(metric) for metric in metrics),
+            anomaly("distinct_share:order_id").model_copy(update={"is_repetition": True}),
+            anomaly("length:email").model_copy(update={"gone_without": EMAIL.check_name}),
+        ],
     )
 
     assert {
@@ -118,4 +122,6 @@ def test_what_follows_from_a_change_or_a_failure_says_so():
         "anomaly:broken:row_repeats": "anomaly:duplicate_rows",
         f"anomaly:pass_share:{EMAIL.check_name}": f"expectation:{EMAIL.check_name}",
         "anomaly:mean:quantity": None,
+        "anomaly:distinct_share:order_id": "anomaly:duplicate_rows",
+        "anomaly:length:email": f"expectation:{EMAIL.check_name}",
     } == {signal.id: signal.explained_by for signal in quality.signals if signal.kind == "anomaly"}

@@ -4,7 +4,15 @@ import random
 import pytest
 
 from orders_monitor.core.anomaly.incidents import continued
-from orders_monitor.core.calibration import DAYS_MIN, Detector, calibrate, detect
+from orders_monitor.core.calibration import (
+    DAYS_MIN,
+    Detection,
+    Detector,
+    calibrate,
+    detect,
+    gone_without,
+    repeated,
+)
 from orders_monitor.core.measures import Day, Measures
 from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.quality import Anomaly
@@ -211,3 +219,32 @@ def test_a_slow_drift_is_found_beside_the_months_before(past, calibration):
 def test_a_rate_has_its_exact_interval(hits, of, expected):
     """The interval is Clopper and Pearson's."""
     assert expected == rate(hits, of)
+
+
+def anomaly(metric, **more):
+    return Anomaly(metric=metric, observed=2, expected=1, low=0, high=1, days=30, sentence="unusual", **more)
+
+
+def test_what_is_gone_where_equal_rows_count_once_is_repetition():
+    """What is still there is not, and what the repeated rows hid is added."""
+    once = Detection(anomalies=(anomaly("total:amount"), anomaly("hours:created_at")))
+    found = repeated(Detection(anomalies=(anomaly("distinct_share:id"), anomaly("total:amount"))), once)
+
+    assert (
+        anomaly("distinct_share:id", is_repetition=True),
+        anomaly("total:amount"),
+        anomaly("hours:created_at").model_copy(update={"sentence": "without the repeated rows: unusual"}),
+    ) == found.anomalies
+
+
+def test_what_is_gone_without_the_rows_of_a_check_says_which():
+    """The first check that takes it away is named, and repetition keeps its own cause."""
+    found = Detection(anomalies=(anomaly("length:email"), anomaly("rows"), anomaly("rows_per:id", is_repetition=True)))
+    found = gone_without(found, Detection(anomalies=(anomaly("rows"),)), check="email_match_regex")
+    found = gone_without(found, Detection(), check="amount_be_between")
+
+    assert (
+        anomaly("length:email", gone_without="email_match_regex"),
+        anomaly("rows", gone_without="amount_be_between"),
+        anomaly("rows_per:id", is_repetition=True),
+    ) == found.anomalies
