@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -40,6 +41,7 @@ class Reading(NamedTuple):
     chance: float
 
 
+@lru_cache(maxsize=4096)
 def scale_of(metric: str) -> Scale:
     """How days are compared by that metric."""
     measure, _, subject = metric.partition(":")

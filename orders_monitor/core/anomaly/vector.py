@@ -83,7 +83,9 @@ class Watch:
         return any(day.profile.rows > 0 for day in self._weekdays.get(weekday, []))
 
     def _learn(self, metric: str, reading: Reading, weekday: int) -> None:
-        series = self._series.setdefault(metric, Series())
+        series = self._series.get(metric)
+        if series is None:
+            series = self._series[metric] = Series()
         value = _compared(metric, reading, series.expects(weekday))
         if value is not None:
             ordinary = self._ordinary.get(metric)
