@@ -86,6 +86,13 @@ def test_what_cannot_be_computed_costs_nobody_else_their_answer(connection):
 KEYS = [
     # whole numbers without gaps, below zero too; one of them three times
     ("case when i in (7, 69999) then 9 else i end - 500", ["a"], 3, ("-491",)),
+    # one pair in a block of neighbours, two pairs in another, and three times the same in a third
+    (
+        "case when i in (7, 5000, 5100, 60000) then i + 1 when i = 60002 then 60001 else i end",
+        ["a"],
+        9,
+        ("8", "5001", "5101"),
+    ),
     # days, of which most are there often
     ("date '2020-01-01' + (i // 2)::int", ["a"], 70_000, ("2020-01-01", "2020-01-02", "2020-01-03")),
     # the end of time twice, and a day beyond Python's years
@@ -113,6 +120,7 @@ KEYS = [
     # two columns, each of them full of the same values
     ("i // 2", ["a", "line"], 0, ()),
     ("case when i = 7 then 4 else i // 2 end", ["a", "line"], 2, ("(4, 1)",)),
+    ("date '2020-01-01' + (case when i = 7 then 8 else i end // 2)::int", ["line", "a"], 2, ("(1, 2020-01-05)",)),
     ("case when i = 7 then 'k4' else 'k' || i // 2 end", ["a", "line"], 2, ("(a9, 1)",)),
 ]
 

@@ -107,7 +107,7 @@ def _of_condition(
     source = source_of(engine, compute if "column" in accessor else {**compute, **accessor})
     if name in _UNIQUE:
         return Reading(condition.id, Key(source, columns, sample), tell)
-    form = _FORMS.get(name, "narrow" if len(columns) > 1 else "shared")
+    form = _FORMS.get(name, "either" if len(columns) > 1 else "shared")
     count = Count(source, columns, breaks, 0 if name == _MISSING else sample, form)
     if name == KNOWN:
         return Reading(condition.id, count, tell, partial(sharpened, engine=engine, **condition.metric_value_kwargs))
@@ -133,7 +133,8 @@ def _columns(accessor: Mapping[str, Any]) -> list[str]:
 def _of_rows_left(metric: Any, known: Mapping[Any, Any], engine: Any) -> Reading:
     _, compute, accessor = known[_condition_of(metric).id]
     source = source_of(engine, {**compute, **accessor})
-    return Reading(("rows", source.key), Total(source, None, sa.func.count()), int)
+    # A choice of rows reads the columns that it goes by.
+    return Reading(("rows", source.key), Total(source, tuple(_columns(accessor)), sa.func.count()), int)
 
 
 def _of_quantiles(metric: Any, engine: Any) -> Reading:
@@ -141,7 +142,7 @@ def _of_quantiles(metric: Any, engine: Any) -> Reading:
     domain = {key: value for key, value in metric.metric_domain_kwargs.items() if key != "column"}
     quantiles = [float(each) for each in metric.metric_value_kwargs["quantiles"]]
     exact = sa.func.quantile_disc(sa.column(column), sa.literal_column(str(quantiles)))
-    total = Total(source_of(engine, domain), column, exact)
+    total = Total(source_of(engine, domain), (column,), exact)
     return Reading(metric.id, total, lambda values: [None] * len(quantiles) if values is None else list(values))
 
 
@@ -158,7 +159,7 @@ def _of_quartiles(metric: Any, engine: Any) -> Reading:
         low, high = ends
         return OutlierStatistics(low, high, high - low)
 
-    return Reading(metric.id, Total(source_of(engine, domain), column, quartiles), tell)
+    return Reading(metric.id, Total(source_of(engine, domain), (column,), quartiles), tell)
 
 
 def _of_aggregate(metric: Any, aggregate: Any, known: Mapping[Any, Any], engine: Any) -> Reading:
@@ -169,7 +170,8 @@ def _of_aggregate(metric: Any, aggregate: Any, known: Mapping[Any, Any], engine:
         exact, compensated = _ADDED_UP[metric.metric_name]
         floats = _type_of(column, known) in _FLOATS
         expression = (compensated if floats else exact)(sa.column(column))
-    return Reading(metric.id, Total(source_of(engine, compute), column, expression), convert_to_json_serializable)
+    columns = () if column is None else (column,)
+    return Reading(metric.id, Total(source_of(engine, compute), columns, expression), convert_to_json_serializable)
 
 
 def _type_of(column: str, known: Mapping[Any, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 A count of rows that meet a simple condition is a narrow scan of its own: DuckDB answers `is null`, ranges and sets from
 row-group statistics and dictionaries where it can, which it cannot within a filtered aggregate. All else that is asked
-of one column of one source shares one scan of it.
+of one column of one source, or of some columns together, shares one scan of it.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -37,10 +37,10 @@ class Count:
 
 @dataclass(frozen=True, eq=False)
 class Total:
-    """One aggregate over all rows of a source; `column` is the one it reads, None for none or several."""
+    """One aggregate over all rows of a source; `columns` are those it reads, as far as that is known."""
 
     source: Source
-    column: str | None
+    columns: tuple[str, ...]
     expression: sa.ColumnElement[Any]
 
 
@@ -78,8 +78,7 @@ def arranged(wanted: Iterable[tuple[Hashable, Wanted]]) -> list[Scan]:
 
 
 def _place(wanted: Wanted) -> Hashable:
-    columns = wanted.columns if isinstance(wanted, Count) else (wanted.column,)
-    return wanted.source.key, columns
+    return wanted.source.key, wanted.columns
 
 
 def _narrow(key: Hashable, count: Count) -> Scan:
