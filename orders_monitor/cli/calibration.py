@@ -28,7 +28,10 @@ RULES_SHOWN = 40
 @click.option("--json", "as_json", is_flag=True, help="The calibration as one JSON object on standard output.")
 @click.pass_context
 def calibrate(context: click.Context, target: float, as_json: bool) -> None:
-    """Learn from all published partitions what is ordinary; what was judged before stays as it is."""
+    """Learn from all published partitions what is ordinary.
+
+    What was judged before stays as it is.
+    """
     if context.invoked_subcommand is not None:
         return
     with open_desk(table_of(context), run_id="cli") as desk:
@@ -77,9 +80,10 @@ def show_command(context: click.Context, version: int | None, as_json: bool) -> 
 @click.option("--json", "as_json", is_flag=True, help="The whole table as one JSON object on standard output.")
 @click.pass_context
 def backtest(context: click.Context, kinds: bool, names: tuple[str, ...], days: int, as_json: bool) -> None:
-    """Measure how often ordinary partitions alarm, and with --inject what is found of each kind of incident.
+    """Measure false alarms, and what is found of incidents.
 
-    The first part of the published history calibrates, the rest is tested. Nothing is recorded.
+    Without --inject there are no incidents. The first part of the published history calibrates, the rest is tested.
+    Nothing is recorded.
     """
     if names and not kinds:
         raise click.UsageError("say --inject before the kinds")

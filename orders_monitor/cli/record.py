@@ -64,7 +64,7 @@ def _also_gone(desk: Desk, name: str) -> str:
 @click.argument("run")
 @click.pass_context
 def replay(context: click.Context, run: str) -> None:
-    """Make the plan of RUN again from its record: no model, no network.
+    """Make the plan of RUN again from its record, with no model.
 
     The model's turns come from the record; tools, evidence and plan are done anew on the same landed bytes. Exit code
     1 where another plan comes out, or where the conversation leaves the record: the step and what differs are named.
