@@ -130,21 +130,15 @@ def test_every_adapter_is_in_a_contract():
     assert adapters - parts == {name.rpartition(".")[2] for name in apart["modules"]}
 
 
-def test_loading_the_code_location_is_light(tmp_path):
-    """Loading every definition, as each Dagster process does, imports no heavy library."""
+def test_loading_the_code_location_is_light_and_writes_nothing(tmp_path):
+    """Loading every definition, as each Dagster process does, imports no heavy library, and makes no file or folder."""
     code = (
         "import sys, warnings; warnings.simplefilter('error', __import__('dagster').PreviewWarning); "
         "from orders_monitor.definitions import defs; defs().get_repository_def(); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 
-    assert "[]\n" == in_a_fresh_process("-c", code, home=tmp_path)
-
-
-def test_loading_writes_nothing(tmp_path):
-    """Loading the definitions opens no journal and makes no folder: nothing happens at import."""
-    in_a_fresh_process("-c", "from orders_monitor.definitions import defs; defs()", home=tmp_path / "home")
-
+    assert "[]\n" == in_a_fresh_process("-c", code, home=tmp_path / "home")
     assert [] == list(tmp_path.iterdir())
 
 

@@ -32,8 +32,10 @@ STORIES = sorted(folder.name for folder in NIGHTS.iterdir() if folder.is_dir())
 FILES = {"landing.csv", "before.csv", "expected.json"}
 # Each tells in another dress what another story tells.
 SLOW = {
+    "amounts_a_hundredth",
     "closed_day",
     "injected_note",
+    "new_status_everywhere",
     "renamed_column_with_no_history",
     "reordered_columns",
     "two_renamed_columns",

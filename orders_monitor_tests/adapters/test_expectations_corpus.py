@@ -218,7 +218,7 @@ def dealt(seed: int) -> Table:
     return columns, rows
 
 
-@pytest.mark.parametrize("seed", [3, 7])
+@pytest.mark.parametrize("seed", [3, pytest.param(7, marks=pytest.mark.slow)])
 def test_a_few_suites_say_the_same(seed):
     """Suites of fixed seeds say the same of the same rows in DuckDB and in pandas."""
     columns, rows = dealt(seed)

@@ -739,6 +739,7 @@ def test_a_claim_that_was_never_made_has_no_receipt(journal):
 # The database
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_many_may_come_first_at_once(url):
     """Processes that open a new journal at the same time make its tables once."""
     script = (

@@ -32,8 +32,8 @@ def profile(landed):
 
 
 def test_threads_change_nothing(landed, profile):
-    """One thread, two or four: equal bytes have the same profile to the last digit."""
-    for threads in (1, 2, 4):
+    """One thread or four: equal bytes have the same profile as with two, to the last digit."""
+    for threads in (1, 4):
         assert profile == Engine(threads=threads).profile(landed, personal=frozenset({"code"}))
 
 

@@ -51,7 +51,7 @@ def test_other_bytes_are_asked_about_themselves(shop):
     "changes",
     [
         {"expectations": [{"type": "expect_table_row_count_to_be_between", "kwargs": {"max_value": 40}}]},
-        {"sample_values": "none"},
+        pytest.param({"sample_values": "none"}, marks=pytest.mark.slow),
     ],
 )
 def test_another_question_is_asked_about_the_same_bytes(shop, changes):
