@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from orders_monitor_tests.benchmarks.big_orders import write_orders
+from orders_monitor_tests.big_orders import write_orders
 
 ROWS = 10_000_000
 MEMORY_MB_MAX = 2_000
@@ -26,7 +26,7 @@ STAGES = ("landed", "profile", "quality", "investigation", "plan", "candidate")
 _LOCATION = """
 from pathlib import Path
 from orders_monitor.pipeline.execution import definitions_of
-from orders_monitor_tests.benchmarks.big_orders import declared
+from orders_monitor_tests.big_orders import declared
 defs = definitions_of(declared(Path({folder!r}), start={day!r}))
 """
 _READING = """

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.expectations.validate import validate
-from orders_monitor_tests.benchmarks.big_orders import declared, write_orders
+from orders_monitor_tests.big_orders import declared, write_orders
 
 SIZES = (1_000, 100_000, 1_000_000, 10_000_000, 50_000_000)
 TEN = 10_000_000

@@ -29,7 +29,7 @@ import duckdb
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.pipeline import keys
 from orders_monitor.pipeline.execution import definitions_of, run_job
-from orders_monitor_tests.benchmarks.big_orders import declared, write_orders
+from orders_monitor_tests.big_orders import declared, write_orders
 
 ROWS, ROUNDS = 1_000_000, 3
 RATIO_MAX = 2.0
