@@ -20,8 +20,11 @@ from sqlalchemy.util import immutabledict
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
-def engine_over(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
-    """An SQLAlchemy engine whose every connection is that one, until it is disposed of and lets it go."""
+def engine_over(connection: duckdb.DuckDBPyConnection | None) -> sa.Engine:
+    """An SQLAlchemy engine whose every connection is that one, until it is disposed of and lets it go.
+
+    With None it is an engine that can be asked what it is, and nothing about rows.
+    """
     given = _Given(connection)
     sa.dialects.registry.register(DuckDBDialect.name, __name__, DuckDBDialect.__name__)
     return sa.create_engine(f"{DuckDBDialect.name}://", creator=lambda: given, poolclass=StaticPool)
@@ -100,12 +103,12 @@ class DuckDBDialect(default.DefaultDialect):
 class _Given:
     """The caller's connection as SQLAlchemy sees one: it can be let go, and neither closed nor committed."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection: duckdb.DuckDBPyConnection | None = connection
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+        self._connection = connection
 
     def cursor(self) -> "_Cursor":
         if self._connection is None:
-            raise duckdb.ConnectionException("the engine was disposed of")
+            raise duckdb.ConnectionException("the engine has no connection, or none any more")
         return _Cursor(self._connection)
 
     def close(self) -> None:

@@ -41,9 +41,12 @@ _UNREAD = ("table.columns", "table.column_types", "table.column_count")
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
-    """Great Expectations' SQL engine over the rows of one table or view, told what it does not know about DuckDB."""
+    """Great Expectations' SQL engine over the rows of one table or view, told what it does not know about DuckDB.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, view: str) -> None:
+    Without a connection it answers what kind of engine it is, which is all that a declaration needs.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None, *, view: str) -> None:
         self._resolved: dict[Hashable, Any] = {}
         self._failed: dict[Hashable, str] = {}
         super().__init__(engine=engine_over(connection), create_temp_table=False)
