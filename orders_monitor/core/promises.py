@@ -25,6 +25,8 @@ def uncontrollable(control: Control, contract: Contract) -> str | None:
     summed = contract.column(control.column or "")
     if control.measure == "sum" and summed is not None and not is_numeric(summed.type):
         return f"{control.column!r} is {summed.type}, which has no sum"
+    if control.measure == "sum" and summed is not None and summed.personal:
+        return f"{control.column!r} is personal, and a sum of one row is its value"
     by = contract.column(control.by or "")
     # A moment or an amount is written in another way by every database: its groups would never agree.
     if by is not None and not (normal(by.type) == "VARCHAR" or relation(was=by.type, now="HUGEINT") == "widened"):

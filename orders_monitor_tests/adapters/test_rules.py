@@ -7,6 +7,7 @@ import pytest
 
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.core.contract import Column, Contract
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.rules import (
     Damaged,
     Differs,
@@ -325,3 +326,19 @@ def test_a_sample_of_many_keys_is_the_same_on_every_day(tmp_path):
     measured = ENGINE.measure(half, rules, memories, partition=TODAY)
 
     assert {"broken:again:id": pytest.approx(0.5, abs=0.05), "broken:never:value(code)": 0.0} == measured
+
+
+@pytest.mark.parametrize("spoil", ["removed", "garbage", "another table"])
+def test_a_memory_that_cannot_be_read_is_said_to_be_the_cause(shop, tmp_path, spoil):
+    """Whoever looks at the night reads which store is broken, and not what DuckDB thinks of folders."""
+    _, days, memories, rules = shop
+    spoiled = tmp_path / "memory.parquet"
+    if spoil == "garbage":
+        spoiled.write_bytes(b"garbage")
+    if spoil == "another table":
+        duckdb.sql("SELECT 1 AS other").write_parquet(str(spoiled))
+
+    with pytest.raises(StoreUnavailable, match=r"^memory") as refused:
+        ENGINE.measure(days[8], rules, [*memories[:4], spoiled], partition=TODAY)
+
+    assert (spoil == "removed") == ("calibrate again" in str(refused.value))

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.controls import verdicts
+from orders_monitor.core.promises import uncontrollable
 from orders_monitor.core.quality import Anomaly, Baseline
 from orders_monitor.core.totals import Control, Total
 
@@ -102,3 +104,18 @@ def test_a_control_that_means_nothing_is_refused(body):
     """Rows are counted without a column, and sums are of one."""
     with pytest.raises(ValidationError):
         Control.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    ("control", "why"),
+    [
+        (Control(measure="sum", column="salary"), "'salary' is personal, and a sum of one row is its value"),
+        (Control(measure="rows", by="email"), "'email' is personal, and groups are told"),
+        (Control(measure="distinct", column="email"), None),
+    ],
+)
+def test_no_control_tells_a_personal_value(control, why):
+    """What is counted of a personal column names nobody; its groups and its sum may."""
+    columns = (Column(name="email", type="VARCHAR", personal=True), Column(name="salary", type="BIGINT", personal=True))
+
+    assert why == uncontrollable(control, Contract(columns=columns))

@@ -12,8 +12,9 @@ import duckdb
 
 from orders_monitor.adapters.engine.rules.relation import Relation
 from orders_monitor.adapters.engine.rules.topics import Topic, rows_of, sampled, topics_of
-from orders_monitor.adapters.engine.session import integer, one, select, write
+from orders_monitor.adapters.engine.session import first_line, integer, one, select, write
 from orders_monitor.adapters.quoting import text
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.rules import Rules
 
 # About so many keys of each topic are remembered, however many the partition has.
@@ -71,10 +72,20 @@ def nothing() -> str:
 
 
 def recall(connection: duckdb.DuckDBPyConnection, memories: Sequence[Path], topics: Sequence[Topic]) -> Past:
-    """What these memories say together about the topics, as the table `past`."""
+    """What these memories say together about the topics, as the table `past`.
+
+    Raises StoreUnavailable where one is not there, or is no memory.
+    """
+    gone = next((path for path in memories if not path.is_file()), None)
+    if gone is not None:
+        # Asked itself, DuckDB would take the name for a folder's, and say that folders are not allowed.
+        raise StoreUnavailable(store=f"memory {gone.name}", why="it is not there; calibrate again")
     paths = ", ".join(text(str(path.absolute())) for path in memories)
     source = f"read_parquet([{paths}], hive_partitioning = false)" if memories else f"({nothing()})"
-    return past_of(connection, source, topics)
+    try:
+        return past_of(connection, source, topics)
+    except (duckdb.InvalidInputException, duckdb.BinderException) as error:
+        raise StoreUnavailable(store="memory", why=first_line(error)) from error
 
 
 def past_of(connection: duckdb.DuckDBPyConnection, source: str, topics: Sequence[Topic]) -> Past:
