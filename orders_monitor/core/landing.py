@@ -10,7 +10,7 @@ class Landing(Value):
 
     `problem` is one sentence where the source had nothing, or nothing readable; the file then holds the contract's
     columns and no row, so that every later stage works on it and nothing is pretended. `unreadable` says that something
-    came that is no table, where else nothing came. `totals` are the control totals
+    came that is no table, or half of a delivery, where else nothing came. `totals` are the control totals
     that the source gave with the rows.
     """
 

@@ -68,13 +68,14 @@ def assemble(
     """All of it in one value, with one signal for each thing that is not clean.
 
     `calibration` is the version that judged. `closed` says why nothing is expected that day (`Saturday`). Where nothing
-    came then, that alone is told: what no rows make fail needs no explaining.
+    came then, and the source counts nothing, that alone is told: what no rows make fail needs no explaining.
     """
     failed = [outcome for outcome in outcomes if not outcome.passed]
     drifted = _drifted(changes)
     causes = _causes_of_failures(failed, expectations=expectations, drifted=drifted, anomalies=anomalies)
     causes |= _causes_of_controls(anomalies, controls=controls, drifted=drifted)
     causes |= _causes_of_measures(anomalies, failed=failed, causes=causes, drifted=drifted)
+    nothing_came = is_empty(landing) and not any(anomaly.metric.startswith(CONTROL) for anomaly in anomalies)
     signals = [
         *_of_landing(landing, closed),
         *(_of_change(change, contract, outcomes, causes) for change in changes),
@@ -89,7 +90,7 @@ def assemble(
         outcomes=tuple(outcomes),
         baselines=tuple(baselines),
         anomalies=tuple(anomalies),
-        signals=(_nothing_expected(landing, closed),) if closed and is_empty(landing) else tuple(signals),
+        signals=(_nothing_expected(landing, closed),) if closed and nothing_came else tuple(signals),
         calibration=calibration,
     )
 

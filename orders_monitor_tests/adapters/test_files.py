@@ -433,9 +433,22 @@ def test_rows_without_their_control_file_are_half_of_a_delivery(folder, into):
     files = controlled(folder)
 
     assert (
-        Missing(why=f"there is no control file '{DAY}.json': the delivery is not complete"),
+        Unreadable(why=f"there is no control file '{DAY}.json': the delivery is not complete"),
         False,
     ) == (files.fetch(DAY, into), into.exists())
+
+
+@pytest.mark.parametrize(("body", "came"), [('{"rows": 0}', False), ("{}", False), ('{"rows": 40}', True)])
+def test_a_control_file_that_counts_rows_came_without_them(folder, into, body, came):
+    """Rows that are counted and not there are late or lost, also on a day on which nothing is expected."""
+    files = controlled(folder)
+    (folder / f"{DAY}.csv").unlink()
+    (folder / f"{DAY}.json").write_text(body)
+    missing = f"there is no file '{DAY}.csv'"
+
+    assert (Unreadable(why=f"{missing}, and its control file counts rows") if came else Missing(why=missing)) == (
+        files.fetch(DAY, into)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,11 @@
+import pytest
+
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.quality import Signal
-from orders_monitor_tests.core.days import CONTRACT, STATUSES, TYPES, day, history, judged
+from orders_monitor.core.controls import verdicts
+from orders_monitor.core.quality import CLOSED, Signal
+from orders_monitor.core.signals import assemble
+from orders_monitor.core.totals import Control, Total
+from orders_monitor_tests.core.days import CONTRACT, STATUSES, TYPES, day, history, judged, landing_of, profile_of
 
 
 def signals(quality):
@@ -147,3 +152,26 @@ def test_evidence_ids_are_unique():
 
     assert sorted(set(ids)) == sorted(ids)
     assert len(ids) > 8
+
+
+@pytest.mark.parametrize(("counted", "told"), [("0", [CLOSED]), ("40", ["anomaly:control:rows"])])
+def test_a_closed_day_hides_no_row_that_the_source_counts(counted, told):
+    """Nothing came and nothing was expected, unless the source says that it handed something over."""
+    rows = Control(measure="rows")
+    said, landed = ([Total(control=rows.name, groups={"": count})] for count in (counted, "0"))
+    ((baseline, differs),) = verdicts([rows], said=said, landed=landed, floating=frozenset())
+
+    quality = assemble(
+        landing_of(0),
+        contract=CONTRACT,
+        expectations=(),
+        profile=profile_of([], TYPES),
+        changes=(),
+        outcomes=(),
+        baselines=(baseline,),
+        anomalies=() if differs is None else (differs,),
+        controls=(rows,),
+        closed="Sunday",
+    )
+
+    assert told == [signal.id for signal in quality.signals]

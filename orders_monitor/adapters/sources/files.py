@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -75,10 +76,15 @@ class Files:
         """
         day_of(partition)
         found = self._find(partition)
-        if not isinstance(found, Found):
+        if isinstance(found, Unreadable):
             return found
         totals = self._totals(partition)
-        if isinstance(totals, Missing | Unreadable):
+        if isinstance(found, Missing):
+            return _without_rows(found, totals)
+        if totals is None:
+            name = Path(self._control_file(partition)).name
+            return Unreadable(why=f"there is no control file {name!r}: the delivery is not complete")
+        if isinstance(totals, Unreadable):
             return totals
         with tempfile.TemporaryDirectory(dir=into.parent, prefix=".files-") as folder:
             written = Path(folder) / "fetched.parquet"
@@ -88,23 +94,26 @@ class Files:
                 return Unreadable(why=str(error))
             if rows == 0 and self._declaration.partition_column is not None:
                 column = self._declaration.partition_column
-                return Missing(why=f"{found.names[0]} has no row whose {column} is {partition}")
+                return _without_rows(Missing(why=f"{found.names[0]} has no row whose {column} is {partition}"), totals)
             written.replace(into)
         return Fetched(rows=rows, totals=totals)
 
-    def _totals(self, partition: str) -> tuple[Total, ...] | Missing | Unreadable:
-        """What the control file says. It is written last: rows without it may be half of a delivery."""
+    def _totals(self, partition: str) -> tuple[Total, ...] | Unreadable | None:
+        """What the control file says; None where it is not there. It is written last: rows alone may be half of all."""
         if self._declaration.totals is None:
             return ()
-        name = self._declaration.totals.replace(PARTITION, partition)
+        name = self._control_file(partition)
         try:
             return read_totals(self._root / name, self._controls)
         except FileNotFoundError:
-            return Missing(why=f"there is no control file {Path(name).name!r}: the delivery is not complete")
+            return None
         except ValueError as error:
             return Unreadable(why=f"control file {Path(name).name!r}: {error}")
         except OSError as error:
             raise self._unavailable(f"its control file cannot be read: {error.strerror}") from None
+
+    def _control_file(self, partition: str) -> str:
+        return (self._declaration.totals or "").replace(PARTITION, partition)
 
     def _find(self, partition: str) -> Found | Missing | Unreadable:
         declared = Path(self._declaration.path)
@@ -174,6 +183,14 @@ class Files:
 
     def _unavailable(self, why: str) -> SourceUnavailable:
         return SourceUnavailable(source=self._declaration.path, why=why)
+
+
+def _without_rows(missing: Missing, totals: tuple[Total, ...] | Unreadable | None) -> Missing | Unreadable:
+    """Nothing came, unless a control file did that counts something: then the rows are late or lost."""
+    if isinstance(totals, Unreadable):
+        return totals
+    counted = [number for total in totals or () for number in (total.groups or {}).values() if Decimal(number)]
+    return Unreadable(why=f"{missing.why}, and its control file counts rows") if counted else missing
 
 
 @dataclass(frozen=True)
