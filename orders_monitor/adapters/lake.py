@@ -85,6 +85,12 @@ class Lake:
             raise StoreUnavailable(store="lake", why=f"{relative!r} leads out of it")
         return self._root / relative
 
+    def unchanged(self, relative: str, digest: str) -> Path:
+        """The file of a recorded path, whose bytes are the recorded ones: what teaches must be what was published."""
+        if self.digest(relative) != digest:
+            raise StoreUnavailable(store="lake", why=f"{relative} is not what it was when it was recorded")
+        return self.path(relative)
+
     def digest(self, relative: str) -> str:
         """The SHA-256 of the bytes as they are now, to compare with the recorded one."""
         try:

@@ -108,7 +108,12 @@ def files_of(desk: Desk) -> tuple[File, ...]:
     days = [day for day in past.days if day.partition not in closed and day.profile.rows > 0]
     paths = [(day, claim.path) for day in days if (claim := published.get(day.partition)) is not None]
     return tuple(
-        File(path=desk.lake.path(path), digest=Path(path).stem, day=day.model_copy(update={"measures": None}))
+        File(
+            # A published file is named by its content.
+            path=desk.lake.unchanged(path, Path(path).stem),
+            digest=Path(path).stem,
+            day=day.model_copy(update={"measures": None}),
+        )
         for day, path in paths[-DAYS_MAX:]
     )
 

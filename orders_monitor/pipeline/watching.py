@@ -130,7 +130,8 @@ def past_of(desk: Desk, partition: str, rules: Rules, *, journal: Journal, whole
         days = _recorded(journal, desk, partition, rules, measures)
     known = {day.partition for day in days}
     kept = [memory for day, memory in memories.items() if day in known and memory.rules == rules.digest]
-    return Past(days=days, memories=tuple(desk.lake.path(memory.path) for memory in kept[-MEMORIES_MAX:]))
+    files = tuple(desk.lake.unchanged(memory.path, memory.digest) for memory in kept[-MEMORIES_MAX:])
+    return Past(days=days, memories=files)
 
 
 def _recorded(

@@ -161,6 +161,19 @@ def test_digest_sees_a_change(lake):
     assert hashlib.sha256(b"changed").hexdigest() == lake.digest(kept.path)
 
 
+def test_what_is_recorded_is_only_found_as_it_was_recorded(lake):
+    """A file that somebody changed under its name is told apart from the one that was kept."""
+    kept = keep(lake)
+    place = lake.path(kept.path)
+    found = lake.unchanged(kept.path, kept.digest)
+    place.chmod(0o644)
+    place.write_bytes(b"changed")
+    with pytest.raises(StoreUnavailable) as refused:
+        lake.unchanged(kept.path, kept.digest)
+
+    assert (place, f"lake: {kept.path} is not what it was when it was recorded") == (found, str(refused.value))
+
+
 def test_a_root_may_be_relative(tmp_path, monkeypatch):
     """A relative root is the folder it named when the lake was made."""
     monkeypatch.chdir(tmp_path)

@@ -4,10 +4,11 @@ import pytest
 
 from orders_monitor.core.anomaly.vector import SAME_WEEKDAYS
 from orders_monitor.core.calibration import DAYS_MIN, detect
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Measures, Memory
 from orders_monitor.core.profile import Profile
-from orders_monitor.pipeline.calibration import calibrate
+from orders_monitor.pipeline.calibration import calibrate, files_of
 from orders_monitor.pipeline.casefile import brief
 from orders_monitor.pipeline.quality import judge
 from orders_monitor.pipeline.watching import flagged, past_of, watch
@@ -49,6 +50,24 @@ def test_every_replayed_day_is_measured_and_remembered(desk):
     assert [day_of(number) for number in range(DAYS)] == [day.partition for day in past.days]
     assert {rules.digest} == {day.measures.rules for day in past.days}
     assert (DAYS, True) == (len(past.memories), all(memory.is_file() for memory in past.memories))
+
+
+@pytest.mark.parametrize("which", ["memory", "published"])
+def test_a_file_that_was_changed_teaches_nothing(desk, which):
+    """Who rewrites a small memory, or a published file, would decide what is ordinary."""
+    rules = desk.journal.calibration(desk.table.name).rules
+    memory = desk.lake.path(desk.read(day_of(3), "memory", Memory).path)
+    published = desk.lake.path(desk.read(day_of(3), "landed", Landing).path)
+    place = memory if which == "memory" else published
+    bytes_, mode = place.read_bytes(), place.stat().st_mode
+    place.chmod(0o644)
+    place.write_bytes(bytes_ + b" ")
+    try:
+        with pytest.raises(StoreUnavailable, match="is not what it was when it was recorded"):
+            past_of(desk, TODAY, rules, journal=desk.journal) if which == "memory" else files_of(desk)
+    finally:
+        place.write_bytes(bytes_)
+        place.chmod(mode)
 
 
 def test_a_published_day_teaches_the_next_and_an_unusual_one_is_seen(desk):
