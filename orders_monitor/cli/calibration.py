@@ -7,6 +7,7 @@ import click
 from orders_monitor.cli.shared import Refused, table_of, typed
 from orders_monitor.core.backtest import Backtest, Found
 from orders_monitor.core.calibration import Calibration
+from orders_monitor.core.contract import Contract
 from orders_monitor.core.injection import KINDS, kinds_named
 from orders_monitor.core.rates import Rate
 from orders_monitor.pipeline import backtest as testing
@@ -34,9 +35,10 @@ def calibrate(context: click.Context, target: float, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    with open_desk(table_of(context), run_id="cli") as desk:
+    table = table_of(context)
+    with open_desk(table, run_id="cli") as desk:
         made = calibrating.calibrate(desk, target=target)
-    _show(made, as_json=as_json)
+    _show(made, table.contract, as_json=as_json)
 
 
 @calibrate.command("list")
@@ -51,7 +53,7 @@ def list_command(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps([_row(made) | {"recorded_at": at} for made, at in kept], indent=1))
         return
     for made, at in kept:
-        click.echo(f"{at[:19]}  {_headline(made)}")
+        click.echo(f"{at[:19]}  {_headline(made, table.contract)}")
     if not kept:
         click.echo(f"{table.name} has no calibration: {typed(context, 'calibrate')}")
 
@@ -68,7 +70,7 @@ def show_command(context: click.Context, version: int | None, as_json: bool) -> 
     if made is None:
         which = "calibration" if version is None else f"calibration {version}"
         raise Refused(f"refused: {table.name} has no {which}")
-    _show(made, as_json=as_json)
+    _show(made, table.contract, as_json=as_json)
 
 
 @click.command("backtest")
@@ -130,13 +132,14 @@ def _line(found: Found) -> str:
     return f"{found.name:<20}  {recall.value:>6.2f}  {interval:>13}  {recall.of:>3}  {precision:>9}  {delay:>5}{mark}"
 
 
-def _show(made: Calibration, *, as_json: bool) -> None:
+def _show(made: Calibration, contract: Contract, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(made.model_dump(mode="json"), indent=1))
         return
-    click.echo(_headline(made))
+    click.echo(_headline(made, contract))
     limits = [f"{name} {limit:.4g}" for name, limit in made.thresholds.model_dump().items() if limit is not None]
-    click.echo(f"  thresholds: {', '.join(limits) or 'none'}")
+    aside = f"; {made.left_aside} days too strange to count" if made.left_aside else ""
+    click.echo(f"  thresholds: {', '.join(limits) or 'none'}{aside}")
     shown = made.rules.rules[:RULES_SHOWN]
     for rule in shown:
         click.echo(f"  {visible(rule.sentence)}")
@@ -144,12 +147,12 @@ def _show(made: Calibration, *, as_json: bool) -> None:
         click.echo(f"  and {len(made.rules.rules) - len(shown)} rules more: --json")
 
 
-def _headline(made: Calibration) -> str:
-    rate = made.false_positive_rate
+def _headline(made: Calibration, contract: Contract) -> str:
+    rate, outdated = made.false_positive_rate, made.outdated(contract)
     return (
         f"{made.table} calibration {made.version}: {made.days} days ({made.first} to {made.last}), "
         f"{len(made.rules.rules)} rules, alarms on {of_rate(rate)} ordinary partitions, target {made.target:.1%}"
-        f"{'; made for earlier detectors: calibrate again' if made.is_outdated else ''}"
+        f"{f'; {outdated}: calibrate again' if outdated else ''}"
     )
 
 

@@ -63,7 +63,8 @@ def calibrate(desk: Desk, *, target: float = TARGET) -> Calibration:
         return desk.lake.path(memories[-1].path)
 
     replayed = replay(desk.engine, desk.table.contract, files, trained=len(files), keep=keep)
-    made = calibrating.calibrate(replayed.days, replayed.rules, table=desk.table.name, target=target)
+    contract = desk.table.contract
+    made = calibrating.calibrate(replayed.days, replayed.rules, table=desk.table.name, target=target, contract=contract)
     for (day, metrics), memory in zip(recorded(replayed.days), memories, strict=True):
         _record(desk, day, metrics, memory)
     # Last of all: whoever finds the calibration finds every day of it.

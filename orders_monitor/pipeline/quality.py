@@ -57,7 +57,7 @@ def quality_asset(table: MonitoredTable) -> dg.AssetsDefinition:
                 judged,
                 history=days_before(desk, context.partition_key, judged),
                 flagged=desk.find(context.partition_key, "flagged", Flagged),
-                is_outdated=is_outdated(desk, judged),
+                outdated=outdated(desk, judged),
             )
         return dg.MaterializeResult(metadata=found)
 
@@ -100,12 +100,12 @@ def judge(desk: Desk, partition: str) -> Quality:
     return quality
 
 
-def is_outdated(desk: Desk, quality: Quality) -> bool:
-    """Whether the calibration that judged was made for earlier detectors than these."""
+def outdated(desk: Desk, quality: Quality) -> str | None:
+    """Why the table should be calibrated again; None where the calibration that judged is for what there is now."""
     if quality.calibration is None:
-        return False
+        return None
     made = desk.journal.calibration(desk.table.name, quality.calibration)
-    return made is not None and made.is_outdated
+    return None if made is None else made.outdated(desk.table.contract)
 
 
 def judged(

@@ -16,12 +16,12 @@ CHART_DAYS, CHART_METRICS, FLAGGED_SHOWN, BASELINES_SHOWN = 28, 6, 20, 24
 
 
 def of_quality(
-    quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None, is_outdated: bool = False
+    quality: Quality, *, history: Sequence[Day] = (), flagged: Flagged | None = None, outdated: str | None = None
 ) -> Metadata:
     """quality: signals, schema changes, expectation outcomes, baselines, charts, and rows to look at first.
 
     `history` are the published days before, for the charts. Rows that were flagged in other bytes are left out.
-    `is_outdated` says that the calibration was made for earlier detectors.
+    `outdated` says why the table should be calibrated again.
     """
     mine = flagged if flagged is not None and flagged.landed_digest == quality.landed_digest else None
     failed = [o for o in quality.outcomes if not o.passed]
@@ -29,7 +29,7 @@ def of_quality(
         "- nothing to explain"
     ]
     return {
-        metadata.CALIBRATION: dg.MetadataValue.text(_calibration(quality.calibration, is_outdated=is_outdated)),
+        metadata.CALIBRATION: dg.MetadataValue.text(_calibration(quality.calibration, outdated)),
         metadata.FLAGGED_ROWS: dg.MetadataValue.int(0 if mine is None else len(mine.rows)),
         metadata.SIGNALS: dg.MetadataValue.int(sum(s.severity != "info" for s in quality.signals)),
         metadata.EXPECTATIONS_FAILED: dg.MetadataValue.int(len(failed)),
@@ -75,10 +75,10 @@ def _baseline_table(quality: Quality) -> dg.MetadataValue:
     return tables.records(rows)
 
 
-def _calibration(version: int | None, *, is_outdated: bool) -> str:
+def _calibration(version: int | None, outdated: str | None) -> str:
     if version is None:
         return "none: declared tolerances"
-    return f"version {version}" + ("; made for earlier detectors: calibrate again" if is_outdated else "")
+    return f"version {version}" + (f"; {outdated}: calibrate again" if outdated else "")
 
 
 def _history_chart(quality: Quality, history: Sequence[Day]) -> str:

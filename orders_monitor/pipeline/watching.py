@@ -76,7 +76,8 @@ def watch(
         pass_shares=dict(shares),
     )
     closed = closed_among(desk.table, [*(each.partition for each in past.days), partition])
-    detector = Detector([each for each in past.days if each.partition < partition], calibration, closed=closed)
+    earlier = [each for each in past.days if each.partition < partition]
+    detector = Detector(earlier, calibration, closed=closed, contract=desk.table.contract)
     detection = detector.judge(day)
     judgement = Judgement(desk, path, day, past.days, past.memories, calibration.rules)
     return Seen(judgement.settled(detector, detection, failed), measures, past)
@@ -108,7 +109,7 @@ def flagged(desk: Desk, landing: Landing, calibration: Calibration, past: Past) 
     cap = min(FLAGGED_MAX, int(desk.table.policy.review_share_max * landing.rows))
     rows = desk.engine.flag(
         desk.lake.path(landing.path),
-        calibration.rules,
+        calibration.applicable(desk.table.contract),
         past.memories,
         partition=landing.partition,
         rows_max=cap,

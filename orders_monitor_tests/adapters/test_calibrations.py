@@ -3,9 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from orders_monitor.adapters.journal import chain
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.journal.store import open_store
 from orders_monitor.core.calibration import Calibration, Thresholds
+from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.rates import rate
 from orders_monitor.core.rules import RowRepeats, Rules
@@ -62,3 +64,21 @@ def test_a_calibration_that_was_changed_judges_nothing(journal, url):
 
     with pytest.raises(StoreUnavailable, match="calibration 1 of orders_daily was changed after it was written"):
         journal.calibration("orders_daily")
+
+
+def test_what_another_release_wrote_judges_nothing_and_says_so(journal, url):
+    """A kind of rule that this release does not know ends no night: it asks for a new calibration."""
+    kept = journal.calibrated(calibration())
+    store = open_store(url)
+    with store.writing() as connection:
+        body = connection.scalar(sa.text("SELECT body FROM calibrations")).replace("row_repeats", "row_sings")
+        values = {"body": body, "digest": chain.sha256(body)}
+        connection.execute(sa.text("UPDATE calibrations SET body = :body, body_digest = :digest"), values)
+    store.close()
+    found = journal.calibration("orders_daily")
+    contract = Contract(columns=(Column(name="order_id", type="BIGINT"),))
+
+    assert "row_sings" in body
+    assert (kept.version, Rules(), Thresholds()) == (found.version, found.rules, found.thresholds)
+    assert "another release wrote it and this one cannot read it" == found.outdated(contract)
+    assert [found] == [each for each, _ in journal.calibrations("orders_daily")]

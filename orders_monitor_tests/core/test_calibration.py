@@ -13,11 +13,12 @@ from orders_monitor.core.calibration import (
     gone_without,
     repeated,
 )
+from orders_monitor.core.contract import Column, Contract
 from orders_monitor.core.measures import Day, Measures
 from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.quality import Anomaly
 from orders_monitor.core.rates import Rate, rate
-from orders_monitor.core.rules import OutOfRange, Rules
+from orders_monitor.core.rules import KeyRepeats, OutOfRange, Rules
 
 FIRST = dt.date(2026, 1, 5)
 RULE = OutOfRange(column="amount")
@@ -248,3 +249,84 @@ def test_what_is_gone_without_the_rows_of_a_check_says_which():
         anomaly("rows", gone_without="amount_be_between"),
         anomaly("rows_per:id", is_repetition=True),
     ) == found.anomalies
+
+
+def odd_days(**strange):
+    """A hundred days, on fourteen of which people approved something odd."""
+    return [day(number, **(strange if 60 <= number < 74 else {})) for number in range(100)]
+
+
+@pytest.mark.parametrize("number_of_days", [1, 14])
+def test_odd_days_that_were_approved_blind_nobody_to_a_slow_drift(number_of_days):
+    """A level that doubled for two weeks and came back leaves a ramp of 0.3 % a day found within a month."""
+    days = [*odd_days(level=0.7)[: 60 + number_of_days], *(day(number) for number in range(60 + number_of_days, 100))]
+    made = calibrate(days, RULES, table="orders_daily")
+    detector = Detector(days, made)
+    for number in range(100, 200):
+        drifted = day(number, level=0.003 * (number - 99))
+        if f"slow:{LEVEL}" in metrics(detector.judge(drifted)):
+            break
+        detector.sees(drifted)
+
+    assert made.thresholds.slow <= 3.0
+    assert number < 130
+
+
+def test_a_level_that_stays_becomes_ordinary():
+    """A new price level is told for weeks and not for ever."""
+    days = [day(number, level=0.0 if number < 100 else 0.7) for number in range(170)]
+    made = calibrate(days[:100], RULES, table="orders_daily")
+    detector = Detector(days[:100], made)
+    told = []
+    for each in days[100:]:
+        told.append(f"slow:{LEVEL}" in metrics(detector.judge(each)))
+        detector.sees(each)
+
+    assert (True, False) == (told[5], told[-1])
+
+
+def test_the_strangest_days_do_not_say_how_strange_a_day_may_be(past, calibration):
+    """Five incidents that were published leave the same kinds found, and the calibration counts what it left aside."""
+    odd = {60: {"rows": 100}, 65: {"mean": 2000.0}, 70: {"nulls": 300}, 75: {"broken": 0.2}, 80: {"level": 4.6}}
+    days = [day(number, **odd.get(number, {})) for number in range(100)]
+    made = calibrate(days, RULES, table="orders_daily")
+    found = [metrics(detect(day(101, **odd[number]), days, made))[:1] for number in (65, 75, 80)]
+
+    assert (0, 4) == (calibration.left_aside, made.left_aside)
+    assert made.thresholds.day < calibration.thresholds.day + 1.3
+    assert [["mean:amount"], [RULE.metric], [LEVEL]] == found
+
+
+CONTRACT = Contract(columns=(Column(name="amount", type="DOUBLE"), Column(name="id", type="BIGINT")), key=("id",))
+RETYPED = CONTRACT.model_copy(update={"columns": (Column(name="amount", type="VARCHAR"), CONTRACT.columns[1])})
+SHORTER = CONTRACT.model_copy(update={"columns": CONTRACT.columns[1:]})
+REKEYED = CONTRACT.model_copy(update={"key": ("id", "amount")})
+OF_KEY = KeyRepeats(columns=("id",))
+
+
+@pytest.mark.parametrize(
+    ("contract", "outdated", "applicable"),
+    [
+        (CONTRACT, None, (RULE, OF_KEY)),
+        (RETYPED, "made for another contract", (OF_KEY,)),
+        (SHORTER, "made for another contract", (OF_KEY,)),
+        (REKEYED, "made for another contract", (RULE,)),
+    ],
+)
+def test_a_changed_contract_asks_for_a_new_calibration(past, contract, outdated, applicable):
+    """Rules about what was changed are not judged, and the others are."""
+    rules = Rules(rules=(RULE, OF_KEY), days=60)
+    made = calibrate(past, rules, table="orders_daily", contract=CONTRACT)
+    broken = day(100, broken=0.9)
+    named = {anomaly.metric for anomaly in Detector(past, made, contract=contract).judge(broken).anomalies}
+
+    assert (outdated, applicable) == (made.outdated(contract), made.applicable(contract).rules)
+    assert (RULE in applicable) == (RULE.metric in named)
+
+
+def test_a_calibration_without_a_basis_is_outdated_by_its_detector_only(calibration):
+    """What an earlier release kept is read as it was."""
+    older = calibration.model_copy(update={"detector": "1"})
+
+    assert (None, RULES) == (calibration.outdated(RETYPED), calibration.applicable(RETYPED))
+    assert "made for earlier detectors" == older.outdated(CONTRACT)

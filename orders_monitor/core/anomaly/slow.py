@@ -2,6 +2,7 @@
 
 A level that adapts follows two per cent a week and never sees them. Here the reference are the days between one and six
 months back, and how far levels move anyway is learned with the same delay: a drift does not teach that it is ordinary.
+Nor do some odd days that people approved: what lies far outside teaches only once it has lasted as long as the delay.
 Watched are the levels of items (`level:`, a price index that ignores the mix). Volumes are not: half of all natural
 twelve weeks move them as much; nor are means and medians, which the mix moves.
 """
@@ -19,6 +20,9 @@ _DELAY_DAYS = 25
 _REFERENCE_DAYS_MIN = 30
 _DRIFTING = "level:"
 _WIDTH_FLOOR = 0.02
+# So many widths outside nobody's levels move by themselves; before it is known how far they do, a fifth is far.
+_ODD_WIDTHS = 3.0
+_ODD_WIDTHS_FIRST = 10.0
 
 
 class Drift(NamedTuple):
@@ -38,6 +42,7 @@ class Slow:
     def __init__(self) -> None:
         self._levels: dict[str, deque[float]] = {}
         self._moved: dict[str, list[float]] = {}
+        self._odd: dict[str, int] = {}
 
     def stands(self, found: Mapping[str, Reading]) -> dict[str, Drift]:
         """How far each metric has drifted with this day; only where there are months to compare with."""
@@ -49,11 +54,20 @@ class Slow:
     def sees(self, found: Mapping[str, Reading]) -> None:
         """Learn from a day."""
         for metric, drift in self.stands(found).items():
-            self._moved.setdefault(metric, []).append(drift.recent - drift.reference)
+            self._learn(metric, drift)
         for metric, reading in found.items():
             if metric.startswith(_DRIFTING):
                 levels = self._levels.setdefault(metric, deque(maxlen=_REFERENCE_DAYS + _DELAY_DAYS))
                 levels.append(reading.scaled)
+
+    def _learn(self, metric: str, drift: Drift) -> None:
+        """How far the level had moved; as far as on the day before where it is odd and has not lasted."""
+        moved = self._moved.setdefault(metric, [0.0])
+        known = len(moved) > _DELAY_DAYS
+        is_odd = drift.excess > (_ODD_WIDTHS if known else _ODD_WIDTHS_FIRST)
+        self._odd[metric] = self._odd.get(metric, 0) + 1 if is_odd else 0
+        lasted = self._odd[metric] > _DELAY_DAYS
+        moved.append(drift.recent - drift.reference if lasted or not is_odd else moved[-1])
 
     def _drift(self, metric: str, scaled: float) -> Drift | None:
         days = list(self._levels[metric])
