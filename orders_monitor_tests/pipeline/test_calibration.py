@@ -1,5 +1,7 @@
 """A calibrated table: what judges its nights, what a publication adds, what a new calibration leaves alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from orders_monitor.core.anomaly.vector import SAME_WEEKDAYS
@@ -123,3 +125,21 @@ def test_the_agent_is_told_what_the_detectors_saw(desk):
     assert learned
     assert set(learned) <= {history.metric for history in told.history if history.points}
     assert told.suspected
+
+
+def test_the_first_night_of_a_changed_contract_has_no_false_gate(desk):
+    """A column that is declared anew and one that is gone are no anomaly; what judged says that it is outdated."""
+    partition, before = day_of(DAYS + 4), desk.table.contract
+    columns = [column for column in before.columns if column.name != "amount"]
+    columns = [c.model_copy(update={"type": "VARCHAR"}) if c.name == "quantity" else c for c in columns]
+    contract = before.model_copy(update={"columns": tuple(columns)})
+    changed = replace(desk, table=desk.table.model_copy(update={"contract": contract}))
+    rows = f"SELECT * EXCLUDE (amount) REPLACE (quantity::VARCHAR AS quantity) FROM ({rows_of(DAYS + 4)})"
+    publish(changed, partition, rows)
+    calibration = desk.journal.calibration(desk.table.name)
+    found = seen(changed, partition, version=calibration.version)
+    rows = flagged(changed, desk.read(partition, "landed", Landing), calibration, found.past)
+
+    assert (None, "made for another contract") == (calibration.outdated(before), calibration.outdated(contract))
+    assert () == found.detection.anomalies
+    assert not {"amount", "quantity"} & {part for row in rows.rows for r in row.reasons for part in r.rule.split(":")}
