@@ -1,7 +1,7 @@
 """Thresholds for a table's own history: so many ordinary days in a hundred may alarm, and a partition counts once.
 
 `calibrate` replays the days in their order: each is judged by what came before it and by nothing later, so the rate of
-false alarms is that of days that the detector had not seen. `detect` judges one more day with the thresholds found.
+false alarms is that of days that the detector had not seen. A `Detector` judges one more day with the thresholds found.
 """
 
 import math
@@ -143,22 +143,6 @@ def calibrate(
     )
 
 
-def detect(
-    day: Day,
-    history: Sequence[Day],
-    calibration: Calibration,
-    *,
-    closed: frozenset[str] = frozenset(),
-) -> Detection:
-    """What is unusual about a day, given the published days before it (others in `history` are left out).
-
-    A repaired day's `duplicate_rows` may be what landed. `closed` are days (ISO dates) on which nobody trades: they
-    teach nothing, and of such a day the volume is not judged.
-    """
-    earlier = [each for each in history if each.partition < day.partition]
-    return Detector(earlier, calibration, closed=closed).judge(day)
-
-
 def repeated(detection: Detection, once: Detection) -> Detection:
     """A detection, each anomaly saying whether it is gone in `once`: the same day with equal rows counted once.
 
@@ -187,7 +171,7 @@ def gone_without(detection: Detection, without: Detection, *, check: str) -> Det
 
 
 class Detector:
-    """What `detect` knows after some published days: for several versions of the partition after them."""
+    """What is known after some published days (the caller gives none later), to judge versions of the next partition."""
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ should look like given another column of it finds what no statistic of one colum
 seen on earlier days is in the partitions' memories, by hash.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
@@ -39,9 +40,9 @@ class _Rule(Value):
         """What it says, for a person."""
         return self.says.format(**self._words())
 
+    @abstractmethod
     def about(self) -> tuple[str, ...]:
         """The columns, the one that is judged first."""
-        raise NotImplementedError
 
     def _named(self) -> str:
         return str(self._words()["kind"])

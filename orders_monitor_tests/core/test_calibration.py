@@ -9,7 +9,6 @@ from orders_monitor.core.calibration import (
     Detection,
     Detector,
     calibrate,
-    detect,
     gone_without,
     repeated,
 )
@@ -19,6 +18,7 @@ from orders_monitor.core.profile import ColumnProfile, Profile
 from orders_monitor.core.quality import Anomaly
 from orders_monitor.core.rates import Rate, rate
 from orders_monitor.core.rules import KeyRepeats, OutOfRange, Rules
+from orders_monitor_tests.detecting import detect
 
 FIRST = dt.date(2026, 1, 5)
 RULE = OutOfRange(column="amount")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orders_monitor.core.anomaly.vector import SAME_WEEKDAYS
-from orders_monitor.core.calibration import DAYS_MIN, detect
+from orders_monitor.core.calibration import DAYS_MIN
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Day, Measures, Memory
@@ -14,6 +14,7 @@ from orders_monitor.pipeline.calibration import calibrate, files_of
 from orders_monitor.pipeline.casefile import brief
 from orders_monitor.pipeline.quality import judge
 from orders_monitor.pipeline.watching import flagged, past_of, watch
+from orders_monitor_tests.detecting import detect
 from orders_monitor_tests.published import day_of, history_of, publish, rows_of
 from orders_monitor_tests.small_shop import declared
 

@@ -86,9 +86,9 @@ class Sample:
 
     def share(self, broken: str, *, of: str = "true", source: str = "sample") -> float:
         """The share of judged rows in which a condition is true; 1 where none is judged."""
-        query = f"count(*) FILTER (WHERE ({of}) AND ({broken})) / count(*) FILTER (WHERE {of})"
+        query = f"count(*) FILTER (WHERE ({of}) AND ({broken})) / nullif(count(*) FILTER (WHERE {of}), 0)"
         found = one(self.connection.execute(select(query, of=source)))[0]
-        return 1.0 if found is None or found != found else float(str(found))  # noqa: PLR0124 - 0/0 is NaN
+        return 1.0 if found is None else float(str(found))
 
     def mate(self, column: str, sql: str) -> str:
         """An expression over one column, as it is of the row that stands beside."""
