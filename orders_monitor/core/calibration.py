@@ -171,7 +171,7 @@ def gone_without(detection: Detection, without: Detection, *, check: str) -> Det
 
 
 class Detector:
-    """What is known after some published days (the caller gives none later), to judge versions of the next partition."""
+    """What is known after some published days, to judge versions of the next partition. Later days are not given."""
 
     def __init__(
         self,
