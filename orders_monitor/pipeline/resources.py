@@ -31,6 +31,7 @@ from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSou
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import traces
+from orders_monitor.pipeline.pulse import Pulse
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
@@ -111,6 +112,7 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
     """The journal, the lake and the sources, as the environment's settings say. Opened when a run asks."""
 
     _telemetry: Telemetry | None = PrivateAttr(default=None)
+    _pulse: Pulse | None = PrivateAttr(default=None)
 
     @contextmanager
     def at(
@@ -126,6 +128,7 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
         with said_plainly():
             settings = read_settings()
             telemetry = self._traced(run, settings)
+            self._pulse = self._pulse or Pulse(run.run_id, settings).start()
             about = {
                 "table": table.name,
                 "partition": context.partition_key,
@@ -141,6 +144,9 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Send the run's spans; that they did not arrive is said, and is no reason to fail."""
+        if self._pulse is not None:
+            self._pulse.stop()
+            self._pulse = None
         trouble = None if self._telemetry is None else self._telemetry.close()
         self._telemetry = None
         if trouble is not None and context.log is not None:

@@ -9,6 +9,7 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, traces
 
 PUBLISH_RUN_MAX_S = 600
+TABLE_TAG = "orders_monitor/table"
 
 
 def nightly_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
@@ -18,7 +19,7 @@ def nightly_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
         keys.nightly_job(table),
         selection=stages,
         description="landed to candidate and its checks, for one partition; also the job to backfill.",
-        tags={"orders_monitor/table": table.name, "orders_monitor/team": table.owners.team},
+        tags={TABLE_TAG: table.name, "orders_monitor/team": table.owners.team},
     )
 
 
@@ -31,9 +32,9 @@ def publish_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.assets(keys.published(table)) | dg.AssetSelection.checks(*blocking),
         description="Publish one decided partition. Without a decision it is refused.",
         tags={
-            "orders_monitor/table": table.name,
+            TABLE_TAG: table.name,
             "orders_monitor/team": table.owners.team,
-            # A run that a power cut ended still looks alive and holds the pool of one; after this it is called failed.
+            # A publication that hangs holds the pool of one; after this it is called failed.
             "dagster/max_runtime": str(PUBLISH_RUN_MAX_S),
         },
     )

@@ -21,6 +21,7 @@ from orders_monitor.adapters.journal.cache import CacheShelf, store_of_shelf
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.chain import Break
 from orders_monitor.adapters.journal.events import Event
+from orders_monitor.adapters.journal.heartbeats import Heartbeats
 from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.store import Durability, Store, open_store, utc_now
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
@@ -66,6 +67,11 @@ class Journal:
     def shelf(self) -> CacheShelf:
         """What is asked once by all processes: the shared tier of `agent.once.Once`."""
         return CacheShelf(self._shelf_store)
+
+    @property
+    def heartbeats(self) -> Heartbeats:
+        """Which runs' processes are at work."""
+        return Heartbeats(self._shelf_store)
 
     def as_of(self, event_id: int) -> "Journal":
         """What `latest`, `history` and `cases` said when that event was the newest. To read; its opener closes it."""
