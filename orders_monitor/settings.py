@@ -8,8 +8,8 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from orders_monitor.core.errors import SettingsInvalid
+from orders_monitor.core.policy import Environment
 
-Environment = Literal["dev", "staging", "prod"]
 # How the stand-in behaves: honestly, or in one of the ways in which a model can go wrong.
 StandInMode = Literal[
     "honest",
@@ -37,7 +37,10 @@ class Settings:
     `home` holds the lake, and the journal and Dagster's storage while no database URL is set. `model` is
     `stand-in` or the release's pin (`release`): it is never inferred from the presence of a key. `model_url` is where
     it is asked: a gateway for the release's model, a served stand-in for the stand-in; None is the usual place.
-    Spans are exported to `otlp_url`, and nowhere without one.
+    Spans are exported to `otlp_url`, and nowhere without one. `reviewers` is the reviewed file of who may decide,
+    `key_file` the private key of who types commands, `proxy_header` the header in which an authenticating proxy tells
+    the review page who somebody is, and `page_key_file` the page's own key, which vouches for it. Messages go to
+    `webhook_url` and, from `mail_from`, through `smtp_url` (`smtp://user:password@host:port`, `smtps://` for TLS).
     """
 
     home: Path
@@ -49,7 +52,15 @@ class Settings:
     otlp_url: str | None = field(default=None, repr=False)
     api_key: str | None = field(repr=False)
     ui_url: str
+    review_url: str = "http://127.0.0.1:3001"
     prompts: Path
+    reviewers: Path = PROJECT_ROOT / "reviewers.yaml"
+    key_file: Path | None = None
+    proxy_header: str | None = None
+    page_key_file: Path | None = None
+    webhook_url: str | None = field(default=None, repr=False)
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = ""
     source_urls: Mapping[str, str] = field(repr=False)
 
     @property
@@ -94,6 +105,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         otlp_url=_http_url(environ, "ORDERS_MONITOR_OTLP_URL"),
         api_key=_key(environ) if model == "release" else environ.get("ANTHROPIC_API_KEY") or None,
         ui_url=environ.get("ORDERS_MONITOR_UI_URL", "http://127.0.0.1:3000").rstrip("/"),
+        review_url=environ.get("ORDERS_MONITOR_REVIEW_URL", "http://127.0.0.1:3001").rstrip("/"),
+        reviewers=Path(environ.get("ORDERS_MONITOR_REVIEWERS") or PROJECT_ROOT / "reviewers.yaml").resolve(),
+        key_file=_path(environ, "ORDERS_MONITOR_KEY_FILE"),
+        proxy_header=_header(environ),
+        page_key_file=_path(environ, "ORDERS_MONITOR_PAGE_KEY_FILE"),
+        webhook_url=environ.get("ORDERS_MONITOR_WEBHOOK_URL") or None,
+        smtp_url=environ.get("ORDERS_MONITOR_SMTP_URL") or None,
+        mail_from=environ.get("ORDERS_MONITOR_MAIL_FROM", ""),
         prompts=Path(environ.get("ORDERS_MONITOR_PROMPTS") or PROJECT_ROOT / "prompts"),
         source_urls=dict(environ),
     )
@@ -119,6 +138,18 @@ def _key(environ: Mapping[str, str]) -> str | None:
             variable="ANTHROPIC_API_KEY", why="it has a space, a line break or a letter that no key has"
         )
     return key
+
+
+def _path(environ: Mapping[str, str], variable: str) -> Path | None:
+    text = environ.get(variable)
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _header(environ: Mapping[str, str]) -> str | None:
+    name = environ.get("ORDERS_MONITOR_PROXY_HEADER") or None
+    if name is not None and not name.replace("-", "").isalnum():
+        raise SettingsInvalid(variable="ORDERS_MONITOR_PROXY_HEADER", why=f"{name!r} cannot be the name of a header")
+    return name
 
 
 def _http_url(environ: Mapping[str, str], variable: str) -> str | None:

@@ -11,6 +11,7 @@ from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan, PublishAsIs
 from orders_monitor.core.publication import Claimable
+from orders_monitor.core.review import Asked
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.resources import Desk, open_desk
 from orders_monitor.pipeline.watching import learn_from
@@ -93,6 +94,7 @@ def publish(desk: Desk, partition: str, sql: str) -> Path:
     )
     place = {"table": desk.table.name, "partition": partition, "environment": "dev"}
     digest = desk.journal.case(desk.table.name, partition, environment="dev").digest
+    desk.record(partition, "decision_asked", Asked(digest=digest, route="automatic"))
     desk.journal.decide(**place, digest=digest, verdict="approve", reviewer="policy", note="", source="policy")
     step = desk.journal.claim(**place, run_id=desk.run_id)
     assert isinstance(step, Claimable)

@@ -13,9 +13,10 @@ from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Gate, Verdict, gate
 from orders_monitor.pipeline import sentences
+from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import open_desk
-from orders_monitor.pipeline.review import evaluation_of, record_decision
+from orders_monitor.pipeline.review import evaluation_of
 from orders_monitor.pipeline.sentences import visible
 
 
@@ -93,7 +94,7 @@ def _decision(verdict: Verdict) -> None:
         chosen(table, last=None, named=(partition,), every=False)
         with open_desk(table, run_id="cli") as desk:
             decision = record_decision(
-                desk, partition, digest=digest, verdict=verdict, reviewer=reviewer, note=note, source="cli"
+                desk, partition, digest=digest, verdict=verdict, by=Identity(reviewer, source="cli"), note=note
             )
             answer, ui_url = desk.gate(partition), desk.settings.ui_url
         with open_instance() as instance:

@@ -14,6 +14,9 @@
   x ReplayDiverged         the same run played again is not the same: the code, the release or the data is another
   x ToolRefused            the only error that the model may read
   x ReviewRefused          a decision names something else than what waits
+    x DecidedAlready       somebody else was first
+    x AllowanceSpent       the policy has settled as much by itself as its team is allowed; a person decides
+  x SigningRefused         a key that cannot sign, or a name that nobody vouches for
   x PublicationRefused     the gate did not say yes
   x ReconciliationRefused  a reservation that is not settled by hand
   x CalibrationRefused     there is too little history to learn from
@@ -138,6 +141,26 @@ class ReviewRefused(OrdersMonitorError):
     def __init__(self, *, table: str, partition: str, why: str) -> None:
         self.table, self.partition, self.why = table, partition, why
         super().__init__(f"{table} {partition}: {why}")
+
+
+class DecidedAlready(ReviewRefused):
+    """Somebody decided on this digest before: who, what and when."""
+
+    def __init__(self, *, table: str, partition: str, why: str, reviewer: str, verdict: str, recorded_at: str) -> None:
+        self.reviewer, self.verdict, self.recorded_at = reviewer, verdict, recorded_at
+        super().__init__(table=table, partition=partition, why=why)
+
+
+class AllowanceSpent(ReviewRefused):
+    """The policy may settle no more by itself in this week or month."""
+
+
+class SigningRefused(OrdersMonitorError):
+    """A key that cannot sign, or a name that nobody vouches for."""
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 class PublicationRefused(OrdersMonitorError):

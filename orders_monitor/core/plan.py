@@ -73,8 +73,33 @@ class Hold(Value):
     evidence: tuple[str, ...] = ()
 
 
+class RestoreVersion(Value):
+    """Give readers an earlier publication of the partition again: its very file, by its number and digest.
+
+    A person asks for it; an agent cannot: it is no `Action`.
+    """
+
+    kind: Literal["restore_version"] = "restore_version"
+    publication: int = Field(ge=1)
+    version: int
+    candidate_digest: str
+    evidence: tuple[str, ...] = ()
+
+
 Action = Annotated[
     PublishAsIs | RenameColumn | CastColumn | ScaleColumn | QuarantineRows | DropDuplicates | AcceptChange | Hold,
+    Field(discriminator="kind"),
+]
+PlannedAction = Annotated[
+    PublishAsIs
+    | RenameColumn
+    | CastColumn
+    | ScaleColumn
+    | QuarantineRows
+    | DropDuplicates
+    | AcceptChange
+    | Hold
+    | RestoreVersion,
     Field(discriminator="kind"),
 ]
 ActionKind = Literal[
@@ -86,6 +111,7 @@ ActionKind = Literal[
     "drop_duplicates",
     "accept_change",
     "hold",
+    "restore_version",
 ]
 
 
@@ -93,17 +119,19 @@ class Plan(Value):
     """What is to be done with one landed partition, and on whose word. Its digest is over all of it.
 
     `origin`: `clean` (nothing to explain, the agent was not called), `agent` (the accepted part of its proposal),
-    `doubted` (the same, where a claim or its evidence did not hold or it had to finish early) or `code` (nothing
-    landed, or the agent could not finish; code holds the partition for a person).
+    `doubted` (the same, where a claim or its evidence did not hold or it had to finish early), `code` (nothing
+    landed, or the agent could not finish; code holds the partition for a person) or `reviewer` (a person narrowed
+    another plan, or asks for an earlier version again). `author` is that reviewer's name.
     """
 
     table: str
     partition: str
     landed_digest: str
     release: str
-    origin: Literal["clean", "agent", "doubted", "code"]
-    actions: tuple[Action, ...] = Field(min_length=1)
+    origin: Literal["clean", "agent", "doubted", "code", "reviewer"]
+    actions: tuple[PlannedAction, ...] = Field(min_length=1)
     unexplained: tuple[str, ...] = ()
+    author: str = Field(default="", exclude_if=lambda author: not author)
 
     @property
     def digest(self) -> str:
@@ -114,3 +142,8 @@ class Plan(Value):
     def hold(self) -> Hold | None:
         """The action that keeps the partition from being published, if any."""
         return next((action for action in self.actions if isinstance(action, Hold)), None)
+
+    @property
+    def restore(self) -> RestoreVersion | None:
+        """The action that gives an earlier version back, if any: it is alone then."""
+        return next((action for action in self.actions if isinstance(action, RestoreVersion)), None)

@@ -1,6 +1,10 @@
-"""Who decides: one table from the class of action to automatic, human or never. Unknown means human."""
+"""Who decides: one table from class of action and environment to automatic, human, two humans or never.
+
+Unknown means human.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -8,7 +12,8 @@ from pydantic import Field
 from orders_monitor.core.plan import ActionKind, Plan
 from orders_monitor.core.value import Value
 
-Route = Literal["automatic", "human", "never"]
+Route = Literal["automatic", "human", "two_humans", "never"]
+Environment = Literal["dev", "staging", "prod"]
 ActionClass = Literal[
     "publish_as_is",
     "rename_column",
@@ -19,6 +24,7 @@ ActionClass = Literal[
     "accept_change",
     "publish_unexplained",
     "overwrite",
+    "restore_version",
 ]
 
 REVERSIBLE: dict[ActionClass, Route] = {
@@ -29,20 +35,64 @@ REVERSIBLE: dict[ActionClass, Route] = {
 }
 
 
+class Allowance(Value):
+    """How much a team's tables may be mended without a person, in an ISO week and in a month (UTC, of the decision).
+
+    `fixes` are partitions that the policy let through with anything but `publish_as_is`, `rows` what those fixes set
+    aside or dropped as duplicates. Past it the next fix is for a person, until the week or month is over.
+    """
+
+    week_fixes: int = Field(default=50, ge=0)
+    month_fixes: int = Field(default=150, ge=0)
+    week_rows: int = Field(default=100_000, ge=0)
+    month_rows: int = Field(default=300_000, ge=0)
+
+
+class Settled(Value):
+    """What the policy settles by itself in one partition: whose allowance it is, and how much of it."""
+
+    team: str
+    allowance: Allowance
+    fixes: int = 0
+    rows: int = 0
+
+    def why_not(self, *, week: tuple[int, int], month: tuple[int, int]) -> str | None:
+        """Why the allowance does not reach, after so many fixes and rows in the week and the month; None where it does.
+
+        What mends nothing needs no allowance.
+        """
+        if not self.fixes:
+            return None
+        for span, unit, used, more, limit in (
+            ("week", "fixes", week[0], self.fixes, self.allowance.week_fixes),
+            ("month", "fixes", month[0], self.fixes, self.allowance.month_fixes),
+            ("week", "rows", week[1], self.rows, self.allowance.week_rows),
+            ("month", "rows", month[1], self.rows, self.allowance.month_rows),
+        ):
+            if used + more > limit:
+                return f"{self.team} has used {used:,} of {limit:,} {unit} of this {span}, and this takes {more:,} more"
+        return None
+
+
 class Policy(Value):
     """The declared table. `routes` overrides the defaults; what neither names is for a person.
 
+    A route is one word, or one for each environment; an environment that is not named there is for a person.
     `quarantine_share_automatic`: above this share of rows a quarantine needs a person.
     `review_share_max`: above this share (S0: 5 % of data volume) the partition is held as one case.
+    `decide_within_h`: a case that nobody decides in so many hours is rejected.
     """
 
-    routes: dict[ActionClass, Route] = Field(default_factory=dict)
+    routes: dict[ActionClass, Route | dict[Environment, Route]] = Field(default_factory=dict)
     quarantine_share_automatic: float = Field(default=0.01, ge=0, le=1)
     review_share_max: float = Field(default=0.05, ge=0, le=1)
+    decide_within_h: int = Field(default=168, ge=1)
+    allowance: Allowance = Allowance()
 
-    def route(self, action: ActionClass) -> Route:
+    def route(self, action: ActionClass, environment: Environment = "dev") -> Route:
         """Who decides on this class of action."""
-        return self.routes.get(action, REVERSIBLE.get(action, "human"))
+        declared = self.routes.get(action, REVERSIBLE.get(action, "human"))
+        return declared.get(environment, "human") if isinstance(declared, dict) else declared
 
 
 class Ruling(Value):
@@ -52,7 +102,7 @@ class Ruling(Value):
     reasons: tuple[str, ...]
 
 
-STRICTNESS: Mapping[Route, int] = {"automatic": 0, "human": 1, "never": 2}
+STRICTNESS: Mapping[Route, int] = {"automatic": 0, "human": 1, "two_humans": 2, "never": 3}
 
 # Every kind of action once. None: a hold publishes nothing, so no table can allow it anything.
 CLASS_OF: Mapping[ActionKind, ActionClass | None] = {
@@ -64,11 +114,24 @@ CLASS_OF: Mapping[ActionKind, ActionClass | None] = {
     "drop_duplicates": "drop_duplicates",
     "accept_change": "accept_change",
     "hold": None,
+    "restore_version": "restore_version",
 }
 
 
+def settled_by(plan: Plan, *, rows: int, team: str, policy: Policy) -> Settled:
+    """What of a team's allowance a plan takes that the policy lets through; `rows` it sets aside or drops."""
+    mends = any(action.kind not in ("publish_as_is", "accept_change") for action in plan.actions)
+    return Settled(team=team, allowance=policy.allowance, fixes=int(mends), rows=rows if mends else 0)
+
+
 def decide(
-    plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy, still_failing: Sequence[str] = ()
+    plan: Plan,
+    *,
+    quarantined_share: float,
+    overwrites: bool,
+    policy: Policy,
+    environment: Environment = "dev",
+    still_failing: Sequence[str] = (),
 ) -> Ruling:
     """Who decides on this plan: the strictest of all that is in it.
 
@@ -76,33 +139,40 @@ def decide(
     already see other bytes of this partition; `still_failing` are the expectations that the candidate fails: whatever
     the plan explains, there they are.
     """
-    said = list(_rules(plan, quarantined_share=quarantined_share, overwrites=overwrites, policy=policy))
+    table = partial(_by_table, policy=policy, environment=environment)
+    said = list(_rules(plan, quarantined_share=quarantined_share, overwrites=overwrites, policy=policy, table=table))
     if still_failing:
-        said.append(_by_table("publish_unexplained", policy, why=f" ({', '.join(still_failing)} in the candidate)"))
+        said.append(table("publish_unexplained", why=f" ({', '.join(still_failing)} in the candidate)"))
     said.sort(key=lambda rule: -STRICTNESS[rule[0]])
     return Ruling(route=said[0][0], reasons=tuple(reason for _, reason in said))
 
 
-def _rules(plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy) -> Iterator[tuple[Route, str]]:
+def _rules(
+    plan: Plan, *, quarantined_share: float, overwrites: bool, policy: Policy, table: "partial[tuple[Route, str]]"
+) -> Iterator[tuple[Route, str]]:
     if plan.hold is not None:
         yield "never", f"held: {plan.hold.why}"
     for action_class in dict.fromkeys(CLASS_OF.get(action.kind) for action in plan.actions):
         if action_class is not None:
-            yield _by_table(action_class, policy)
+            yield table(action_class)
     if plan.unexplained:
-        yield _by_table("publish_unexplained", policy, why=f" ({', '.join(plan.unexplained)})")
-    if overwrites:
-        yield _by_table("overwrite", policy)
+        yield table("publish_unexplained", why=f" ({', '.join(plan.unexplained)})")
+    if overwrites and plan.restore is None:  # a restore always overwrites, and has a class of its own
+        yield table("overwrite")
     if plan.origin == "code":
         yield "human", "the agent could not finish: human"
     if plan.origin == "doubted":
         yield "human", "a claim of the agent or its evidence did not hold, or it had to finish early: human"
+    if plan.origin == "reviewer":
+        yield "human", f"{plan.author} changed the plan: human"
     # Written so that a share which is not a number is for a person too.
     if not quarantined_share <= policy.quarantine_share_automatic:
         limit = policy.quarantine_share_automatic
         yield "human", f"quarantine of {quarantined_share:.2%} of the rows, above {limit:.2%}: human"
 
 
-def _by_table(action_class: ActionClass, policy: Policy, *, why: str = "") -> tuple[Route, str]:
-    route = policy.route(action_class)
+def _by_table(
+    action_class: ActionClass, *, policy: Policy, environment: Environment, why: str = ""
+) -> tuple[Route, str]:
+    route = policy.route(action_class, environment)
     return route, f"{action_class}{why}: {route}"

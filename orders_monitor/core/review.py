@@ -1,7 +1,9 @@
 """May this partition be published? One function: the check shows it, the publication obeys it, people answer to it.
 
-A decision binds one digest: table, partition, environment, plan and candidate bytes. Anything else is stale. A
-decision is spent by the publication that it allowed, and by a later decision on other bytes: going back asks again.
+A decision binds one digest: table, partition, environment, release, plan and candidate bytes. Anything else is stale.
+A decision is spent by the publication that it allowed, and by a later decision on other bytes: going back asks again.
+How many people must agree was asked for (`Asked`) on the same digest; who is known to nobody (`core.people`) is left
+out before the gate is asked.
 """
 
 from typing import Literal
@@ -10,6 +12,7 @@ from pydantic import model_validator
 
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
+from orders_monitor.core.policy import Route
 from orders_monitor.core.quality import CLOSED
 from orders_monitor.core.value import Value, digest_of
 
@@ -17,10 +20,17 @@ Verdict = Literal["approve", "reject"]
 Status = Literal[
     "no_plan", "closed", "held", "unvalidated", "failed", "awaiting", "stale", "rejected", "approved", "published"
 ]
+POLICY, EXPIRY = "policy", "expiry"
+# What answers without being a person: the declared policy, and the end of the time in which to decide.
+NOT_PEOPLE = (POLICY, EXPIRY)
 
 
 class Decision(Value):
-    """A recorded answer. `reviewer` is `policy` where the declared policy answered; `source` says by which door."""
+    """A recorded answer. `reviewer` is `policy` where the declared policy answered; `source` says by which door.
+
+    `seen` is the partition's newest decision when this one was made, so that a signature is good for one moment only.
+    `plan_digest`, `candidate_digest` and `release` are what the digest was made of; `recorded_at` is in UTC.
+    """
 
     id: int
     table: str
@@ -30,6 +40,46 @@ class Decision(Value):
     reviewer: str
     note: str
     source: str
+    seen: int = 0
+    signature: str = ""
+    plan_digest: str = ""
+    candidate_digest: str = ""
+    release: str = ""
+    recorded_at: str = ""
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether somebody decided, and not the policy or the clock."""
+        return self.reviewer not in NOT_PEOPLE
+
+
+class Asked(Value):
+    """Whose decision a digest needs, and until when (`deadline`, UTC ISO text; empty: for ever).
+
+    `after_decision` is the partition's newest decision when it was asked: an expiry from before it is forgotten.
+    `not_by` are people whose own work this is: they do not count where two people are needed.
+    """
+
+    digest: str
+    route: Route
+    reasons: tuple[str, ...] = ()
+    asked_at: str = ""
+    deadline: str = ""
+    after_decision: int = 0
+    not_by: tuple[str, ...] = ()
+
+    def counts(self, decision: Decision, agreed: tuple[str, ...]) -> bool:
+        """Whether this approval is one more of those that are needed, after those people's."""
+        if self.route == "automatic":
+            return True
+        if not decision.by_a_person or self.route == "never":
+            return False
+        return self.route == "human" or decision.reviewer not in (*agreed, *self.not_by)
+
+    @property
+    def needed(self) -> int:
+        """How many approvals let it through."""
+        return 2 if self.route == "two_humans" else 1
 
 
 class Publication(Value):
@@ -50,7 +100,10 @@ class Publication(Value):
 
 
 class Case(Value):
-    """All that the journal knows about one partition that the gate needs, each part the newest of its kind."""
+    """All that the journal knows about one partition that the gate needs, each part the newest of its kind.
+
+    `last_decision` is the id of the partition's newest decision, also where that one is not trusted and so not here.
+    """
 
     table: str
     partition: str
@@ -58,6 +111,8 @@ class Case(Value):
     plan: Plan | None = None
     candidate: Candidate | None = None
     validation: Validation | None = None
+    asked: Asked | None = None
+    last_decision: int = 0
     decisions: tuple[Decision, ...] = ()
     publications: tuple[Publication, ...] = ()
 
@@ -82,9 +137,20 @@ class Case(Value):
                 "table": self.table,
                 "partition": self.partition,
                 "environment": self.environment,
+                "release": self.plan.release,
                 "plan": self.plan.digest,
                 "candidate": self.candidate.digest,
             }
+        )
+
+    @property
+    def asked_for(self) -> Asked:
+        """Whose decision the digest needs: a person's where nobody asked about these very bytes."""
+        digest = self.digest or ""
+        return (
+            self.asked
+            if self.asked is not None and self.asked.digest == digest
+            else Asked(digest=digest, route="human")
         )
 
     @property
@@ -145,39 +211,61 @@ def _answer(case: Case) -> tuple[Status, str, Decision | None]:
     failures = case.validation.failures
     if failures:
         return "failed", f"quality gate: {failures[0].sentence}" + _more(len(failures) - 1), None
-    open_decisions = _unspent(case)
+    return _decided(case, digest)
+
+
+def _decided(case: Case, digest: str) -> tuple[Status, str, Decision | None]:
+    """What was decided on a digest that may be decided on: the first rejection, or the approval that completes it."""
+    asked, open_decisions = case.asked_for, _unspent(case)
+    if asked.route == "never":
+        return "rejected", f"the policy never allows it: {'; '.join(asked.reasons)}", None
     named = _named(open_decisions, digest)
-    if named is not None and named.verdict == "approve":
-        return "approved", f"approved by {named.reviewer} (decision {named.id})", named
-    if named is not None:
-        return "rejected", f"rejected by {named.reviewer}: {named.note or 'no reason given'}", named
-    if open_decisions:
+    agreed: tuple[str, ...] = ()
+    for decision in named:
+        if decision.verdict == "reject":
+            return "rejected", f"rejected by {decision.reviewer}: {decision.note or 'no reason given'}", decision
+        if asked.counts(decision, agreed):
+            agreed = (*agreed, decision.reviewer)
+        if len(agreed) >= asked.needed:
+            return "approved", f"approved by {' and '.join(agreed)} (decision {decision.id})", decision
+    if agreed:
+        return "awaiting", f"approved by {agreed[0]}, waits for a second person on {digest[:12]}", None
+    if open_decisions and not named:
         last = open_decisions[-1]
-        return (
-            "stale",
-            f"decision {last.id} of {last.reviewer} was for {last.digest[:12]}, now it is {digest[:12]}",
-            last,
-        )
+        return "stale", f"decision {last.id} of {last.reviewer} was for {last.digest[:12]}, {_now(case, last)}", last
     return "awaiting", f"waits for a decision on {digest[:12]}", None
+
+
+def _now(case: Case, last: Decision) -> str:
+    """What it is now, and what of it is another than what was decided on."""
+    now = f"now it is {str(case.digest)[:12]}"
+    if case.plan is None or case.candidate is None or not last.plan_digest:
+        return now
+    pairs = (
+        ("the release", last.release, case.plan.release),
+        ("the plan", last.plan_digest, case.plan.digest),
+        ("the bytes", last.candidate_digest, case.candidate.digest),
+    )
+    changed = [word for word, then, today in pairs if then != today]
+    return f"{now}: changed {' and '.join(changed)}" if changed else now
 
 
 def _unspent(case: Case) -> list[Decision]:
     """The decisions since the last one that published something, in the order in which they were made.
 
-    Earlier ones are spent too, whatever they named: they were made about a table that readers no longer see.
+    Earlier ones are spent too, whatever they named: they were made about a table that readers no longer see. So is
+    an expiry once it was asked again.
     """
     spent = max((p.decision_id for p in case.publications if p.delta_version is not None and not p.voided), default=0)
-    return sorted((d for d in case.decisions if d.id > spent), key=lambda d: d.id)
+    again = case.asked_for.after_decision
+    since = (d for d in case.decisions if d.id > spent and not (d.reviewer == EXPIRY and d.id <= again))
+    return sorted(since, key=lambda d: d.id)
 
 
-def _named(open_decisions: list[Decision], digest: str) -> Decision | None:
-    """The first decision on the digest since the last one on other bytes: that one was the later word."""
-    named = None
-    for decision in reversed(open_decisions):
-        if decision.digest != digest:
-            break
-        named = decision
-    return named
+def _named(open_decisions: list[Decision], digest: str) -> list[Decision]:
+    """The decisions on the digest since the last one on other bytes, in their order: that one was the later word."""
+    other = max((number for number, d in enumerate(open_decisions) if d.digest != digest), default=-1)
+    return open_decisions[other + 1 :]
 
 
 def _by_id(case: Case, decision_id: int) -> Decision | None:

@@ -5,11 +5,13 @@ import dagster as dg
 from orders_monitor.adapters.delta.publisher import DeltaPublisher
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
+from orders_monitor.core.plan import Plan
 from orders_monitor.core.publication import Claimable, Done, Open, Refused
 from orders_monitor.core.review import Publication
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.breaker import guarded
+from orders_monitor.pipeline.deciding import ask_for
 from orders_monitor.pipeline.profile import personal_columns
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk, Stores
@@ -72,13 +74,15 @@ def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
 
 
 def _ask_as_declared_now(desk: Desk, partition: str) -> None:
-    """A declaration may be newer than the validation of an approved candidate: the gate answers from today's."""
+    """A declaration may be newer than what was asked of an approved candidate, and of whom: the gate knows today's."""
     if desk.gate(partition).status != "approved":
         return
     candidate = desk.read(partition, "candidate", Candidate)
     outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
     if outcomes != desk.read(partition, "validation", Validation).outcomes:
         desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
+    plan = desk.read(partition, "plan", Plan)
+    ask_for(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
 
 
 def _is_stale(desk: Desk, claim: Publication) -> bool:

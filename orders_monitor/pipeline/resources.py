@@ -32,6 +32,7 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import traces
 from orders_monitor.pipeline.pulse import Pulse
+from orders_monitor.pipeline.trust import Trust
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
@@ -170,7 +171,7 @@ def open_desk(
 ) -> Iterator[Desk]:
     """A desk outside of a run (a sensor's tick, a command). Raises StoreUnavailable, SettingsInvalid."""
     settings = settings or read_settings()
-    journal = Journal.open(settings.journal_url)
+    journal = Journal.open(settings.journal_url, doubt=Trust(settings))
     try:
         yield Desk(table=table, settings=settings, journal=journal, run_id=run_id, telemetry=telemetry or untraced())
     finally:

@@ -3,7 +3,7 @@
 The checks show; they never allow. What allows is the gate, asked by the publication itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -11,18 +11,16 @@ import dagster as dg
 from pydantic import Field
 
 from orders_monitor.core.candidate import Candidate, Validation
-from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.plan import Plan
-from orders_monitor.core.policy import Ruling, decide
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import Decision, Gate, Verdict
+from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.deciding import Identity, put_to_decision, record_decision
 from orders_monitor.pipeline.quality import ask, page_of
 from orders_monitor.pipeline.resources import Desk, Stores, open_desk, said_plainly
 
-POLICY_REVIEWER = "policy"
 AMBER = dg.AssetCheckSeverity.WARN
 CheckContext = dg.AssetCheckExecutionContext
 
@@ -78,7 +76,7 @@ def outcomes_now(desk: Desk, partition: str, *, ask_again: bool) -> tuple[Outcom
         return known.outcomes
     outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
     desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
-    answer_by_policy(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
+    put_to_decision(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
     return outcomes
 
 
@@ -87,58 +85,6 @@ def _page(desk: Desk, partition: str) -> Path | None:
     plan = desk.read(partition, "plan", Plan)
     digest = plan.landed_digest if plan.hold else desk.read(partition, "candidate", Candidate).digest
     return page_of(desk, partition, digest=digest)
-
-
-def answer_by_policy(
-    desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, outcomes: Sequence[Outcome]
-) -> Ruling:
-    """Record the declared policy's answer where it has one: the same door as a person's.
-
-    It answers only what waits: after any person's decision on this partition, the next plan is for a person.
-    """
-    case = desk.case(partition)
-    ruling = decide(
-        plan,
-        quarantined_share=candidate.quarantined_rows / max(1, candidate.landed_rows),
-        overwrites=case.published is not None and case.published.digest != case.digest,
-        policy=desk.table.policy,
-        still_failing=[outcome.check_name for outcome in outcomes if not outcome.passed],
-    )
-    asked_of_people = any(d.reviewer != POLICY_REVIEWER for d in case.decisions)
-    if ruling.route == "human" or asked_of_people or desk.gate(partition).status not in ("awaiting", "stale"):
-        return ruling
-    record_decision(
-        desk,
-        partition,
-        digest=case.digest or "",
-        verdict="approve" if ruling.route == "automatic" else "reject",
-        reviewer=POLICY_REVIEWER,
-        note="; ".join(ruling.reasons),
-        source="policy",
-    )
-    return ruling
-
-
-def record_decision(
-    desk: Desk, partition: str, *, digest: str, verdict: Verdict, reviewer: str, note: str, source: str
-) -> Decision:
-    """The one way in for every decision. Raises ReviewRefused where it names anything but what waits."""
-    if source != POLICY_REVIEWER and reviewer.strip().casefold() == POLICY_REVIEWER:
-        raise ReviewRefused(
-            table=desk.table.name,
-            partition=partition,
-            why=f"{reviewer!r} is nobody's name: the policy answers by itself",
-        )
-    return desk.journal.decide(
-        table=desk.table.name,
-        partition=partition,
-        environment=desk.settings.environment,
-        digest=digest,
-        verdict=verdict,
-        reviewer=reviewer,
-        note=note,
-        source=source,
-    )
 
 
 class Answer(Enum):
@@ -175,9 +121,8 @@ def review_job(table: MonitoredTable) -> dg.JobDefinition:
                 context.partition_key,
                 digest=config.digest,
                 verdict=config.decision.value,
-                reviewer=config.reviewer,
+                by=Identity(config.reviewer, source=f"launchpad:{context.run_id}"),
                 note=config.note,
-                source=f"launchpad:{context.run_id}",
             )
             gate, ui_url = desk.gate(context.partition_key), desk.settings.ui_url
         shown = evaluation_of(gate, table, context.instance, ui_url)

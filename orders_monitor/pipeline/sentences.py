@@ -2,11 +2,11 @@
 
 from orders_monitor.core.claims import Claims
 from orders_monitor.core.investigation import Spend
-from orders_monitor.core.plan import Action
+from orders_monitor.core.plan import PlannedAction
 from orders_monitor.core.predicate import Predicate
 
 
-def of_action(action: Action) -> str:
+def of_action(action: PlannedAction) -> str:
     """What an action does, in one line."""
     match action.kind:
         case "publish_as_is":
@@ -25,6 +25,8 @@ def of_action(action: Action) -> str:
             return f"go on without the new column {action.column}"
         case "hold":
             return f"hold: {action.why}"
+        case "restore_version":
+            return f"give version {action.version} back (publication {action.publication})"
 
 
 def of_predicate(where: Predicate) -> str:

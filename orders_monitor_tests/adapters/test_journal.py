@@ -367,6 +367,7 @@ def test_a_case_holds_the_newest_of_everything(journal):
         plan=plan,
         candidate=candidate,
         validation=Validation(candidate_digest=candidate.digest, outcomes=(make_outcome(passed=True),)),
+        last_decision=second.id,
         decisions=(first, second),
         publications=(published,),
     )
@@ -414,6 +415,10 @@ def test_a_decision_records_the_full_digest(journal):
         reviewer="ada",
         note="looks right",
         source="cli",
+        plan_digest=make_plan().digest,
+        candidate_digest=make_candidate(make_plan()).digest,
+        release="1",
+        recorded_at=decision.recorded_at,
     )
     assert expected == decision
     assert (decision,) == journal.decisions_after(TABLE, 0)
@@ -537,7 +542,8 @@ def test_the_first_decision_wins(journal):
 
     said = refusal(lambda: decide(journal, digest))
 
-    assert f"orders_daily 2026-03-01: bob has rejected it already (decision {first.id})" == said
+    at = first.recorded_at[:19].replace("T", " ")
+    assert f"orders_daily 2026-03-01: bob has rejected it already at {at} UTC (decision {first.id})" == said
     assert "rejected" == status(journal)
 
 
@@ -549,7 +555,7 @@ def test_a_published_digest_is_not_decided_again(journal):
 
     said = refusal(lambda: decide(journal, digest, verdict="reject"))
 
-    assert said.endswith(f"ada has approved it already (decision {first.id}) and published as version 7")
+    assert said.endswith(f" UTC (decision {first.id}) and published as version 7")
 
 
 def test_a_stale_partition_can_be_decided_again(journal):

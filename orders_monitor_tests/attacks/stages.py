@@ -3,6 +3,7 @@
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Decision, Gate, Publication, Verdict
 from orders_monitor.pipeline.candidate import make
+from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.investigation import explain
 from orders_monitor.pipeline.landed import land
 from orders_monitor.pipeline.plan import draw_up
@@ -10,7 +11,7 @@ from orders_monitor.pipeline.profile import scan
 from orders_monitor.pipeline.publish import publish
 from orders_monitor.pipeline.quality import judge
 from orders_monitor.pipeline.resources import open_desk
-from orders_monitor.pipeline.review import outcomes_now, record_decision
+from orders_monitor.pipeline.review import outcomes_now
 from orders_monitor_tests.small_shop import Shop
 
 _RUNS = iter(range(1_000_000))
@@ -42,5 +43,5 @@ def decided(shop: Shop, day: str, verdict: Verdict = "approve", reviewer: str = 
     with shop.desk() as desk:
         digest = desk.gate(day).digest or ""
         return record_decision(
-            desk, day, digest=digest, verdict=verdict, reviewer=reviewer, note="looked", source="test"
+            desk, day, digest=digest, verdict=verdict, by=Identity(reviewer, source="test"), note="looked"
         )

@@ -103,7 +103,7 @@ MISTAKES = [
     (
         "team: shop",
         "team: shop\n  policy:\n    routes: {hold: automatic}",
-        "27: policy.routes.hold: Input should be 'publish_as_is', 'rename_column', 'cast_column', 'scale_column', 'quarantine_rows', 'drop_duplicates', 'accept_change', 'publish_unexplained' or 'overwrite'",  # noqa: E501 - as it is said
+        "27: policy.routes.hold: Input should be 'publish_as_is', 'rename_column', 'cast_column', 'scale_column', 'quarantine_rows', 'drop_duplicates', 'accept_change', 'publish_unexplained', 'overwrite' or 'restore_version'",  # noqa: E501 - as it is said
     ),
     (
         'path: "upstream/{partition}.csv"\n    format: csv',

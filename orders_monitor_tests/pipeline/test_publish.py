@@ -6,8 +6,8 @@ import pytest
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.review import Verdict
 from orders_monitor.pipeline import keys, metadata
+from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.execution import definitions_of
-from orders_monitor.pipeline.review import record_decision
 from orders_monitor_tests.small_shop import (
     DAY,
     DAY_BEFORE,
@@ -40,7 +40,7 @@ def waiting(shop: Shop, day: str = DAY) -> str:
 
 def decide(shop: Shop, verdict: Verdict, digest: str, day: str = DAY) -> None:
     with shop.desk() as desk:
-        record_decision(desk, day, digest=digest, verdict=verdict, reviewer="ada", note="looked", source="test")
+        record_decision(desk, day, digest=digest, verdict=verdict, by=Identity("ada", source="test"), note="looked")
 
 
 def versions(shop: Shop) -> dict[str, int | None]:

@@ -11,12 +11,12 @@ import pytest
 
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan, PublishAsIs
-from orders_monitor.core.review import Verdict
+from orders_monitor.core.review import Asked, Verdict
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
+from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.execution import definitions_of
 from orders_monitor.pipeline.publish import publish
-from orders_monitor.pipeline.review import record_decision
 from orders_monitor.pipeline.schedule import nightly_job, publish_job
 from orders_monitor.pipeline.sensors import (
     DECISION_TAG,
@@ -274,9 +274,9 @@ def decided(shop: Shop, day: str = DAY, verdict: Verdict = "approve", reviewer: 
     """A decision on what waits. Its id."""
     with shop.desk() as desk:
         digest = desk.gate(day).digest or ""
-        return record_decision(
-            desk, day, digest=digest, verdict=verdict, reviewer=reviewer, note="looked", source=reviewer
-        ).id
+        desk.record(day, "decision_asked", Asked(digest=digest, route="automatic"))
+        by = Identity(reviewer, source=reviewer)
+        return record_decision(desk, day, digest=digest, verdict=verdict, by=by, note="looked").id
 
 
 def publish_run(shop: Shop, request: dg.RunRequest) -> dg.ExecuteInProcessResult:

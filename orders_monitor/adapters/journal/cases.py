@@ -1,6 +1,7 @@
 """Cases: everything that the gate asks about a partition, read together. The same three queries for one or for all."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,27 +10,41 @@ from orders_monitor.adapters.journal import tables
 from orders_monitor.adapters.journal.events import Event, event_of, recorded_until
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
-from orders_monitor.core.review import Case, Decision, Publication
+from orders_monitor.core.review import Asked, Case, Decision, Publication
 
-_PARTS: dict[str, type[Plan | Candidate | Validation]] = {
+# Why a decision counts for nothing; None for one that counts.
+Doubt = Callable[[Decision], str | None]
+_PARTS: dict[str, type[Plan | Candidate | Validation | Asked]] = {
     "plan": Plan,
     "candidate": Candidate,
     "validation": Validation,
+    "decision_asked": Asked,
 }
+# `asked` is what the agent asked.
+_FIELDS = {"decision_asked": "asked"}
 
 
-def case_of(connection: sa.Connection, *, table: str, partition: str, environment: str) -> Case:
-    """The case of one partition; an empty one where nothing is known."""
-    found = _cases(connection, table=table, partition=partition, environment=environment)
+def no_doubt(_: Decision) -> str | None:
+    """Every recorded decision counts: for who has no reviewers file to compare them with."""
+    return None
+
+
+def case_of(
+    connection: sa.Connection, *, table: str, partition: str, environment: str, doubt: Doubt = no_doubt
+) -> Case:
+    """The case of one partition, without the decisions that are in doubt; an empty one where nothing is known."""
+    found = _cases(connection, table=table, partition=partition, environment=environment, doubt=doubt)
     return found[0] if found else Case(table=table, partition=partition, environment=environment)
 
 
-def cases_of(connection: sa.Connection, *, table: str, environment: str, until: int | None = None) -> tuple[Case, ...]:
+def cases_of(
+    connection: sa.Connection, *, table: str, environment: str, doubt: Doubt = no_doubt, until: int | None = None
+) -> tuple[Case, ...]:
     """The cases of every partition of which anything is known, in the order of their partitions.
 
     `until` is the id of the last event that is known: they are as they were when it was recorded.
     """
-    return _cases(connection, table=table, partition=None, environment=environment, until=until)
+    return _cases(connection, table=table, partition=None, environment=environment, doubt=doubt, until=until)
 
 
 def decision_of(row: Any) -> Decision:
@@ -43,7 +58,23 @@ def decision_of(row: Any) -> Decision:
         reviewer=row.reviewer,
         note=row.note,
         source=row.source,
+        seen=row.seen,
+        signature=row.signature,
+        plan_digest=row.plan_digest,
+        candidate_digest=row.candidate_digest,
+        release=row.release,
+        recorded_at=row.recorded_at,
     )
+
+
+def replayed(decisions: Iterable[Decision]) -> frozenset[int]:
+    """The signed decisions that were made at another moment: a signature names the decision that was newest then."""
+    known, found = 0, set()
+    for decision in decisions:
+        if decision.signature and decision.seen != known:
+            found.add(decision.id)
+        known = decision.id
+    return frozenset(found)
 
 
 def publications_of(
@@ -66,11 +97,17 @@ def publications_of(
 
 
 def _cases(
-    connection: sa.Connection, *, table: str, partition: str | None, environment: str, until: int | None = None
+    connection: sa.Connection,
+    *,
+    table: str,
+    partition: str | None,
+    environment: str,
+    doubt: Doubt,
+    until: int | None = None,
 ) -> tuple[Case, ...]:
     parts: dict[str, dict[str, Any]] = defaultdict(dict)
     for event in _newest_parts(connection, table, partition, until):
-        parts[event.partition][event.kind] = _PARTS[event.kind].model_validate(event.body)
+        parts[event.partition][_FIELDS.get(event.kind, event.kind)] = _PARTS[event.kind].model_validate(event.body)
     decisions: dict[str, list[Decision]] = defaultdict(list)
     for decision in _decisions(connection, table, partition, until):
         decisions[decision.partition].append(decision)
@@ -82,12 +119,18 @@ def _cases(
             table=table,
             partition=key,
             environment=environment,
-            decisions=tuple(decisions[key]),
+            last_decision=decisions[key][-1].id if decisions[key] else 0,
+            decisions=_trusted(decisions[key], doubt),
             publications=tuple(publications[key]),
             **parts[key],
         )
         for key in sorted({*parts, *decisions, *publications})
     )
+
+
+def _trusted(decisions: list[Decision], doubt: Doubt) -> tuple[Decision, ...]:
+    again = replayed(decisions)
+    return tuple(d for d in decisions if d.id not in again and doubt(d) is None)
 
 
 def _newest_parts(connection: sa.Connection, table: str, partition: str | None, until: int | None) -> list[Event]:

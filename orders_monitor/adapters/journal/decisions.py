@@ -1,12 +1,17 @@
 """Recording a decision: only one that names exactly what waits, and only the first."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
-from orders_monitor.adapters.journal.cases import case_of, cases_of, decision_of
-from orders_monitor.adapters.journal.store import now_text
-from orders_monitor.core.errors import ReviewRefused
-from orders_monitor.core.review import Case, Decision, Gate, Verdict, gate
+from orders_monitor.adapters.journal.cases import Doubt, case_of, cases_of, decision_of
+from orders_monitor.core.errors import AllowanceSpent, DecidedAlready, ReviewRefused
+from orders_monitor.core.policy import Settled
+from orders_monitor.core.review import EXPIRY, POLICY, Case, Decision, Gate, gate
+
+Sign = Callable[[Decision], str]
 
 DIGEST_CHARACTERS_MIN = 12
 NOTE_CHARACTERS_MAX = 4_000
@@ -34,28 +39,40 @@ def require_well_formed(*, table: str, partition: str, digest: str, reviewer: st
 
 def decide(
     connection: sa.Connection,
+    answer: Decision,
     *,
-    table: str,
-    partition: str,
     environment: str,
-    digest: str,
-    verdict: Verdict,
-    reviewer: str,
-    note: str,
-    source: str,
+    now: datetime,
+    sign: Sign | None,
+    doubt: Doubt,
+    settled: Settled | None,
 ) -> Decision:
-    """Record a decision on the digest that waits now. The caller holds the locks. Raises ReviewRefused."""
-    case = case_of(connection, table=table, partition=partition, environment=environment)
-    answer = gate(case)
-    why = _why_not(answer, digest)
-    if why is None and answer.digest is not None:
-        return _insert(
-            connection, case, digest=answer.digest, verdict=verdict, reviewer=reviewer.strip(), note=note, source=source
-        )
-    other = _partition_of(connection, case, digest) if answer.digest is not None else None
-    if other is not None:
-        why = f"{digest[:12]} is what waits for {other}; for {partition} it is {str(answer.digest)[:12]}"
-    raise ReviewRefused(table=table, partition=partition, why=why or answer.sentence)
+    """Record an answer to the digest that waits now, or, after its deadline, that it expired: then that is returned.
+
+    `answer` has no id yet and names the digest by its beginning; `sign` is given the whole of it. The caller holds
+    the locks. Raises ReviewRefused, DecidedAlready, AllowanceSpent.
+    """
+    case = case_of(connection, table=answer.table, partition=answer.partition, environment=environment, doubt=doubt)
+    found = gate(case)
+    _require_waiting(connection, case, found, answer, environment=environment, doubt=doubt)
+    if _is_over(case, now):
+        return _insert(connection, _expiry(case), environment=environment, now=now)
+    whole = _about(case, answer)
+    if sign is not None:
+        whole = whole.model_copy(update={"signature": sign(whole)})
+    why = doubt(whole) or _why_twice(case, whole)
+    if why is not None:
+        raise ReviewRefused(table=case.table, partition=case.partition, why=why)
+    if settled is not None:
+        _require_allowance(connection, case, settled, now)
+    return _insert(connection, whole, environment=environment, now=now, settled=settled)
+
+
+def expire(connection: sa.Connection, case: Case, *, now: datetime) -> Decision | None:
+    """Reject what waits longer than it may; None where it need not be rejected. The caller holds the locks."""
+    if gate(case).status not in ("awaiting", "stale") or not _is_over(case, now):
+        return None
+    return _insert(connection, _expiry(case), environment=case.environment, now=now)
 
 
 def after(connection: sa.Connection, *, table: str, decision_id: int) -> tuple[Decision, ...]:
@@ -70,41 +87,138 @@ def last_id(connection: sa.Connection, table: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _why_not(answer: Gate, digest: str) -> str | None:
+def refuse_late(expiry: Decision) -> None:
+    """Tell who comes after the deadline. Raises DecidedAlready."""
+    raise DecidedAlready(
+        table=expiry.table,
+        partition=expiry.partition,
+        why=f"it expired: {expiry.note}; run the partition again to be asked again",
+        reviewer=expiry.reviewer,
+        verdict=expiry.verdict,
+        recorded_at=expiry.recorded_at,
+    )
+
+
+def _require_waiting(
+    connection: sa.Connection, case: Case, found: Gate, answer: Decision, *, environment: str, doubt: Doubt
+) -> None:
+    """Raise where this digest cannot be decided now, saying what waits, or who was first."""
+    why = _why_not(found, answer.digest)
+    if why is None:
+        return
+    first = found.decision
+    if first is not None and found.digest is not None and found.digest.startswith(answer.digest):
+        raise DecidedAlready(
+            table=case.table,
+            partition=case.partition,
+            why=why,
+            reviewer=first.reviewer,
+            verdict=first.verdict,
+            recorded_at=first.recorded_at,
+        )
+    other = None
+    if found.digest is not None:
+        cases = cases_of(connection, table=case.table, environment=environment, doubt=doubt)
+        named = (o.partition for o in cases if o.digest is not None and o.digest.startswith(answer.digest))
+        other = next((partition for partition in named if partition != case.partition), None)
+    if other is not None:
+        why = f"{answer.digest[:12]} is what waits for {other}; for {case.partition} it is {str(found.digest)[:12]}"
+    raise ReviewRefused(table=case.table, partition=case.partition, why=why)
+
+
+def _why_not(found: Gate, digest: str) -> str | None:
     """One sentence on why this digest cannot be decided now; None where it can."""
-    if answer.digest is None or answer.status in ("no_plan", "closed", "held", "unvalidated", "failed"):
-        return f"there is nothing to decide: {answer.sentence}"
-    if not answer.digest.startswith(digest):
-        return f"{digest[:12]} is not what waits; it is {answer.digest[:12]} now, look at it again"
-    if answer.status in ("awaiting", "stale"):
+    if found.digest is None or found.status in ("no_plan", "closed", "held", "unvalidated", "failed"):
+        return f"there is nothing to decide: {found.sentence}"
+    if not found.digest.startswith(digest):
+        return f"{digest[:12]} is not what waits; it is {found.digest[:12]} now, look at it again"
+    if found.status in ("awaiting", "stale"):
         return None
-    decision = answer.decision
+    decision = found.decision
     if decision is None:
-        return f"it is decided already: {answer.sentence}"
+        return f"it is decided already: {found.sentence}"
     word = "approved" if decision.verdict == "approve" else "rejected"
-    published = f" and {answer.sentence}" if answer.status == "published" else ""
-    return f"{decision.reviewer} has {word} it already (decision {decision.id}){published}"
+    published = f" and {found.sentence}" if found.status == "published" else ""
+    at = f" at {decision.recorded_at[:19].replace('T', ' ')} UTC" if decision.recorded_at else ""
+    return f"{decision.reviewer} has {word} it already{at} (decision {decision.id}){published}"
 
 
-def _partition_of(connection: sa.Connection, case: Case, digest: str) -> str | None:
-    others = cases_of(connection, table=case.table, environment=case.environment)
-    named = (other.partition for other in others if other.digest is not None and other.digest.startswith(digest))
-    return next((partition for partition in named if partition != case.partition), None)
+def _why_twice(case: Case, answer: Decision) -> str | None:
+    """Why a second approval is none: where two people are needed, each says it once, and not on their own work."""
+    asked = case.asked_for
+    if asked.route != "two_humans" or answer.verdict != "approve":
+        return None
+    if answer.reviewer in asked.not_by:
+        return f"two other people are needed here: it is {answer.reviewer}'s own work"
+    said = (d.reviewer for d in case.decisions if d.digest == answer.digest and d.verdict == "approve")
+    return f"{answer.reviewer} has approved it; another person is needed" if answer.reviewer in said else None
+
+
+def _is_over(case: Case, now: datetime) -> bool:
+    deadline = case.asked_for.deadline
+    return bool(deadline) and now > datetime.fromisoformat(deadline)
+
+
+def _about(case: Case, answer: Decision) -> Decision:
+    """The answer with all that it is about."""
+    return answer.model_copy(
+        update={
+            "digest": case.digest,
+            "seen": case.last_decision,
+            "plan_digest": "" if case.plan is None else case.plan.digest,
+            "candidate_digest": "" if case.candidate is None else case.candidate.digest,
+            "release": "" if case.plan is None else case.plan.release,
+        }
+    )
+
+
+def _expiry(case: Case) -> Decision:
+    note = f"nobody decided until {case.asked_for.deadline[:16].replace('T', ' ')} UTC"
+    answer = Decision(
+        id=0,
+        table=case.table,
+        partition=case.partition,
+        digest="",
+        verdict="reject",
+        reviewer=EXPIRY,
+        note=note,
+        source="clock",
+    )
+    return _about(case, answer)
+
+
+def _require_allowance(connection: sa.Connection, case: Case, settled: Settled, now: datetime) -> None:
+    day = now.date()
+    week, month = day - timedelta(days=day.weekday()), day.replace(day=1)
+    why = settled.why_not(
+        week=_settled_since(connection, settled.team, week.isoformat()),
+        month=_settled_since(connection, settled.team, month.isoformat()),
+    )
+    if why is not None:
+        raise AllowanceSpent(table=case.table, partition=case.partition, why=why)
+
+
+def _settled_since(connection: sa.Connection, team: str, day: str) -> tuple[int, int]:
+    """The fixes and the rows of them that the policy has settled for a team since that UTC day."""
+    query = sa.select(
+        sa.func.coalesce(sa.func.sum(_decisions.c.fixes), 0), sa.func.coalesce(sa.func.sum(_decisions.c.fixed_rows), 0)
+    ).where(_decisions.c.team == team, _decisions.c.recorded_at >= day, _decisions.c.reviewer == POLICY)
+    fixes, rows = connection.execute(query.where(_decisions.c.verdict == "approve")).one()
+    return int(fixes), int(rows)
 
 
 def _insert(
-    connection: sa.Connection, case: Case, *, digest: str, verdict: Verdict, reviewer: str, note: str, source: str
+    connection: sa.Connection, answer: Decision, *, environment: str, now: datetime, settled: Settled | None = None
 ) -> Decision:
     row = {
-        "table_name": case.table,
-        "partition_key": case.partition,
-        "environment": case.environment,
-        "digest": digest,
-        "verdict": verdict,
-        "reviewer": reviewer,
-        "note": note,
-        "source": source,
-        "recorded_at": now_text(),
+        "table_name": answer.table,
+        "partition_key": answer.partition,
+        "environment": environment,
+        "recorded_at": now.isoformat(timespec="milliseconds"),
+        **answer.model_dump(exclude={"id", "table", "partition", "recorded_at"}),
+        "team": "" if settled is None else settled.team,
+        "fixes": 0 if settled is None else settled.fixes,
+        "fixed_rows": 0 if settled is None else settled.rows,
     }
     return decision_of(connection.execute(_decisions.insert().values(row).returning(*_decisions.c)).one())
 

@@ -252,3 +252,14 @@ def m007_calibrations(connection: sa.Connection) -> None:
         sqlite_autoincrement=True,
     )
     metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m008_signed_decisions(connection: sa.Connection) -> None:
+    """What a decision was made of and who signed it; what the policy settled by itself, for a team's allowance."""
+    collation = ' COLLATE "C"' if connection.dialect.name == "postgresql" else ""
+    for column in ("signature", "plan_digest", "candidate_digest", "release", "team"):
+        connection.execute(sa.text(f"ALTER TABLE decisions ADD COLUMN {column} TEXT{collation} DEFAULT '' NOT NULL"))
+    for column in ("seen", "fixes", "fixed_rows"):
+        connection.execute(sa.text(f"ALTER TABLE decisions ADD COLUMN {column} BIGINT DEFAULT 0 NOT NULL"))
+    connection.execute(sa.text("CREATE INDEX decisions_by_team ON decisions (team, recorded_at)"))

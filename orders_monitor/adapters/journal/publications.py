@@ -3,17 +3,19 @@
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import chain, events, tables
-from orders_monitor.adapters.journal.cases import case_of, publications_of
+from orders_monitor.adapters.journal.cases import Doubt, case_of, publications_of
 from orders_monitor.adapters.journal.store import now_text
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.publication import Claimable, Step, next_step
 from orders_monitor.core.review import Publication
 
 
-def claim(connection: sa.Connection, *, table: str, partition: str, environment: str, run_id: str) -> Step:
+def claim(
+    connection: sa.Connection, *, table: str, partition: str, environment: str, run_id: str, doubt: Doubt
+) -> Step:
     """The next step of the partition; a Claimable is claimed when this returns. The caller holds the lock."""
     _require_untouched(connection, table=table, partition=partition)
-    case = case_of(connection, table=table, partition=partition, environment=environment)
+    case = case_of(connection, table=table, partition=partition, environment=environment, doubt=doubt)
     step = next_step(case, run_id=run_id)
     if isinstance(step, Claimable):
         _insert_claim(connection, step.claim)
@@ -46,7 +48,7 @@ def void(connection: sa.Connection, publication: Publication) -> Publication:
 
 def _require_untouched(connection: sa.Connection, *, table: str, partition: str) -> None:
     """What the gate answers from is as it was recorded. Raises StoreUnavailable, naming the first changed record."""
-    for kind in ("plan", "candidate", "validation"):
+    for kind in ("plan", "candidate", "validation", "decision_asked"):
         event = events.latest(connection, table=table, partition=partition, kind=kind)
         broken = None if event is None else chain.first_break(connection, event.run_id)
         if broken is not None:

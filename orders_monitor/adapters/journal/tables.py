@@ -31,6 +31,14 @@ decisions = sa.table(
     sa.column("note", sa.Text),
     sa.column("source", sa.Text),
     sa.column("recorded_at", sa.Text),
+    sa.column("seen", sa.BigInteger),
+    sa.column("signature", sa.Text),
+    sa.column("plan_digest", sa.Text),
+    sa.column("candidate_digest", sa.Text),
+    sa.column("release", sa.Text),
+    sa.column("team", sa.Text),
+    sa.column("fixes", sa.BigInteger),
+    sa.column("fixed_rows", sa.BigInteger),
 )
 publications = sa.table(
     "publications",
