@@ -160,6 +160,12 @@ class Case(Value):
         return max(written, key=lambda p: p.number, default=None)
 
     @property
+    def overwrites(self) -> bool:
+        """Whether readers see other bytes already, or may: a claim without a receipt may have been written."""
+        last = max((p for p in self.publications if not p.voided), key=lambda p: p.number, default=None)
+        return last is not None and last.digest != self.digest
+
+    @property
     def _is_made_by_the_plan(self) -> bool:
         if self.plan is None or self.candidate is None:
             return False

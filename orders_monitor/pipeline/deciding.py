@@ -99,7 +99,7 @@ def ask_for(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, out
     ruling = decide(
         plan,
         quarantined_share=candidate.quarantined_rows / max(1, candidate.landed_rows),
-        overwrites=case.published is not None and case.published.digest != case.digest,
+        overwrites=case.overwrites,
         policy=desk.table.policy,
         environment=desk.settings.environment,
         still_failing=[outcome.check_name for outcome in outcomes if not outcome.passed],
