@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from orders_monitor.core.environment import Environment
 from orders_monitor.core.errors import SettingsInvalid
-from orders_monitor.core.policy import Environment
 
 # How the stand-in behaves: honestly, or in one of the ways in which a model can go wrong.
 StandInMode = Literal[

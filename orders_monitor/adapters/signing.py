@@ -2,6 +2,9 @@
 
 import base64
 import binascii
+import os
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orders_monitor.core.errors import SigningRefused
@@ -22,6 +25,31 @@ def new_key() -> tuple[str, str]:
 def public_key(private: str) -> str:
     """The public key that belongs to a private one. Raises SigningRefused."""
     return _text(_private(private).public_key().public_bytes_raw())
+
+
+def write_key(private: str, path: Path) -> None:
+    """Keep a private key in a new file that only its owner reads. Raises SigningRefused; a file is never replaced."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise SigningRefused(why=f"{path} exists, and a key is never overwritten: move it away first") from None
+    except OSError as error:
+        raise SigningRefused(why=f"the key cannot be written to {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{private}\n")
+
+
+def read_key(path: Path) -> str:
+    """The private key of a file that nobody else can read. Raises SigningRefused."""
+    try:
+        mode = path.stat().st_mode
+        private = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SigningRefused(why=f"there is no key that can be read in {path}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SigningRefused(why=f"{path} can be read by others: chmod 600 it, or make another key")
+    return private
 
 
 def sign(private: str, text: str) -> str:

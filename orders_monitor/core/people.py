@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from orders_monitor.core.policy import Environment
+from orders_monitor.core.environment import Environment
 from orders_monitor.core.review import EXPIRY, NOT_PEOPLE, POLICY, Decision
 from orders_monitor.core.value import Value, canonical_json
 

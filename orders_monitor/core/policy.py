@@ -9,11 +9,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from orders_monitor.core.environment import Environment
 from orders_monitor.core.plan import ActionKind, Plan
 from orders_monitor.core.value import Value
 
 Route = Literal["automatic", "human", "two_humans", "never"]
-Environment = Literal["dev", "staging", "prod"]
 ActionClass = Literal[
     "publish_as_is",
     "rename_column",

@@ -99,7 +99,7 @@ def test_nobody_decides_under_the_name_of_the_policy(shop, reviewer):
     """What a person decides is a person's word in the journal, so that the policy does not speak after it."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
     night(shop, DAY)
-    with pytest.raises(ReviewRefused, match="is nobody's name: the policy answers by itself"):
+    with pytest.raises(ReviewRefused, match="is nobody's name: the system itself answers by it"):
         decided(shop, DAY, "reject", reviewer=reviewer)
 
 

@@ -161,6 +161,7 @@ def test_the_instance_is_cheap_to_import():
     rooms = [
         "orders_monitor",
         "orders_monitor.core",
+        "orders_monitor.core.environment",
         "orders_monitor.core.errors",
         "orders_monitor.pipeline",
         "orders_monitor.pipeline.instance",
