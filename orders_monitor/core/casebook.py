@@ -62,6 +62,26 @@ class Links(Value):
     launchpad: str
 
 
+class CaseSummary(Value):
+    """One line of an inbox: what a person needs to choose which case to open first.
+
+    `asked_at` is when it began to wait, `deadline` when it is rejected if nobody decides (UTC ISO texts; empty where
+    there is none, as of a held partition). `digest` is None where there is nothing to decide.
+    """
+
+    table: str
+    partition: str
+    status: Status
+    verdict: str
+    digest: str | None
+    route: Route
+    asked_at: str
+    deadline: str
+    team: str
+    assigned: tuple[str, ...]
+    cost: str
+
+
 class CaseView(Value):
     """All that a person needs to decide one case.
 
