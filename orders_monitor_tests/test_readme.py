@@ -22,6 +22,7 @@ from orders_monitor_tests.small_shop import DAY, csv_of, declared, open_shop, ro
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 LINES_MAX = 170
 
 
@@ -31,9 +32,9 @@ def commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
-def rows_under(heading: str) -> dict[str, list[str]]:
+def rows_under(heading: str, text: str = README) -> dict[str, list[str]]:
     """The rows of the table whose header row begins with this cell: first cell to the other cells."""
-    lines = README.splitlines()
+    lines = text.splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows: dict[str, list[str]] = {}
     for line in lines[first + 2 :]:
@@ -145,8 +146,8 @@ def test_the_settings_are_those_that_are_read():
     said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     read = {text for text in said if re.fullmatch(r"(ORDERS_MONITOR|ANTHROPIC)_[A-Z_]+", text)}
 
-    assert read - {"ANTHROPIC_API_KEY"} == set(rows_under("setting"))
-    assert "`ANTHROPIC_API_KEY`" in README
+    assert read - {"ANTHROPIC_API_KEY"} == set(rows_under("setting", REFERENCE))
+    assert "`ANTHROPIC_API_KEY`" in REFERENCE
 
 
 def test_the_assets_are_those_of_the_graph(tmp_path):
@@ -183,7 +184,7 @@ def emitted(tmp_path, monkeypatch) -> Mapping[str, set[str]]:
 
 def test_the_metadata_keys_are_those_that_a_run_emits(emitted):
     """The table of metadata keys is what a night and its publication really emit, for each asset and check."""
-    listed = {name: quoted(" ".join(cells)) for name, cells in rows_under("asset or check").items()}
+    listed = {name: quoted(" ".join(cells)) for name, cells in rows_under("asset or check", REFERENCE).items()}
     of_expectations = [found for name, found in emitted.items() if name.startswith("order_id")]
     seen = {name: found for name, found in emitted.items() if name in listed}
     # A held partition has no candidate, and says so under this key instead of the others.
@@ -195,7 +196,7 @@ def test_the_metadata_keys_are_those_that_a_run_emits(emitted):
 
 def test_the_links_lead_to_files():
     """Every relative link, and every file that is named, is there."""
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README + REFERENCE) if not link.startswith("http")]
     named = re.findall(r"`((?:adapters|pipeline|core|agent)/[\w/]+\.py)`", README)
 
     assert [] == [link for link in links if not (ROOT / link).exists()]
@@ -204,7 +205,7 @@ def test_the_links_lead_to_files():
 
 def test_the_readme_is_short_and_names_no_other_machine():
     """It is read in one sitting, and names no host but this one and no folder of somebody's machine."""
-    hosts = set(re.findall(r"https?://([^/\s)>`:]+)", README))
+    hosts = set(re.findall(r"https?://([^/\s)>`:]+)", README + REFERENCE))
 
     assert LINES_MAX >= len(README.splitlines())
     assert {"127.0.0.1"} == hosts
