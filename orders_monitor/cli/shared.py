@@ -60,14 +60,20 @@ class Plain(click.Group):
 
 def table_of(context: click.Context) -> MonitoredTable:
     """The one table that the command is about. Raises UsageError where the options do not name one."""
-    declaration, wanted = context.find_root().obj
-    paths = [declaration] if declaration else sorted(DECLARATIONS.glob("*/defs.yaml"))
-    tables = [read_declaration(path) for path in paths]
+    _, wanted = context.find_root().obj
+    tables = tables_of(context)
     found = [table for table in tables if wanted in (None, table.name)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(table.name for table in tables) or "none"
     raise click.UsageError(f"no table {wanted!r}; there are: {names}" if wanted else f"say --table, one of: {names}")
+
+
+def tables_of(context: click.Context) -> list[MonitoredTable]:
+    """Every declared table, or the one of `--declaration`. Raises DeclarationInvalid."""
+    declaration, _ = context.find_root().obj
+    paths = [declaration] if declaration else sorted(DECLARATIONS.glob("*/defs.yaml"))
+    return [read_declaration(path) for path in paths]
 
 
 def chosen(table: MonitoredTable, *, last: int | None, named: tuple[str, ...], every: bool) -> list[str]:
