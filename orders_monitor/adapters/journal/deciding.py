@@ -1,6 +1,6 @@
 """The journal's part in which people and the policy decide, and publications are claimed."""
 
-from orders_monitor.adapters.journal import decisions, publications
+from orders_monitor.adapters.journal import decisions, feedback, publications
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.opened import Opened, partition_lock
 from orders_monitor.core.policy import Settled
@@ -67,6 +67,7 @@ class Deciding(Opened):
                 doubt=self._doubt,
                 settled=settled,
             )
+            feedback.append(connection, made, environment=environment)
         if made.reviewer != answer.reviewer:
             decisions.refuse_late(made)
         return made
@@ -75,7 +76,10 @@ class Deciding(Opened):
         """Reject what waits for a decision longer than it was given; None where there is no such."""
         with self._store.writing(f"decisions {table}", partition_lock(table, partition)) as connection:
             case = case_of(connection, table=table, partition=partition, environment=environment, doubt=self._doubt)
-            return decisions.expire(connection, case, now=self._clock())
+            made = decisions.expire(connection, case, now=self._clock())
+            if made is not None:
+                feedback.append(connection, made, environment=environment)
+            return made
 
     def decisions_after(self, table: str, decision_id: int) -> tuple[Decision, ...]:
         """The table's decisions with a greater id, in order."""

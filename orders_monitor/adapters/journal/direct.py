@@ -92,6 +92,12 @@ class InPostgres:
         lock(self._connection, locks)
 
 
+def within(connection: sa.Connection) -> Direct:
+    """The same transaction in plain SQL, for who was handed one that writes."""
+    driver = connection.connection.dbapi_connection
+    return InSqlite(driver) if isinstance(driver, sqlite3.Connection) else InPostgres(connection)
+
+
 class Kept:
     """A SQLite file's connections that stay out of the pool between transactions. Threads may share one.
 
