@@ -52,6 +52,9 @@ BREAKS = {
         ("cli/review.py", "duckdb"),
         ("component.py", "pandas"),
     ],
+    "The review page asks the pipeline, like every other door": [("page/inbox.py", "orders_monitor.adapters.lake")],
+    "Only the review page is a web server of people's": [("pipeline/deciding.py", "starlette")],
+    "Nobody but its command loads the review page": [("definitions.py", "orders_monitor.page.app")],
     "One door to the published table": [
         ("pipeline/candidate.py", "orders_monitor.adapters.delta.publisher"),
         ("cli/main.py", "orders_monitor.adapters.delta.schema"),

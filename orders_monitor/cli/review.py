@@ -6,6 +6,7 @@ from typing import get_args
 
 import click
 
+from orders_monitor.cli.serve import serve_command
 from orders_monitor.cli.shared import WAITS, chosen, table_of, typed
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.claims import Claims
@@ -108,6 +109,7 @@ def _decision(verdict: Verdict) -> None:
 
 _decision("approve")
 _decision("reject")
+review.add_command(serve_command)
 
 
 def _conservation(c: Candidate) -> str:
