@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orders_monitor.adapters.strict_yaml import Document, read_text, read_yaml
 from orders_monitor.core.errors import ReleaseInvalid
+from orders_monitor.core.people import Name
 from orders_monitor.core.price import LongPrompt, Price, Rates
 from orders_monitor.core.release import NAME, SEMVER, Guardrails, Prompt, Release, RunBudget, ToolLimit, require_pinned
 
@@ -29,6 +30,7 @@ class _ReleaseFile(BaseModel):
     budget: RunBudget
     tools: dict[str, _Limits] = Field(min_length=1)
     guardrails: Guardrails
+    author: Name | None = None
 
 
 class _FrontMatter(BaseModel):
@@ -83,6 +85,7 @@ def load_release(prompts_root: Path, agent: str, *, book: Path = PRICE_BOOK) -> 
             tools=tuple(ToolLimit(name=name, calls_max=t.calls_max) for name, t in declared.tools.items()),
             prompts=prompts,
             price=_price(prices, declared.model, book),
+            author=declared.author or "",
         )
     except ValidationError as invalid:
         first = invalid.errors(include_input=False, include_url=False)[0]

@@ -90,7 +90,10 @@ class RunBudget(Value):
 
 
 class Release(Value):
-    """One release. `price` is the market's, not ours: of it only the version of the book is part of the digest."""
+    """One release. `price` is the market's, not ours: of it only the version of the book is part of the digest.
+
+    `author` is who made it, by the name in the reviewers file: where two people are needed, they are none of them.
+    """
 
     agent: str = Field(pattern=NAME)
     version: str = Field(pattern=SEMVER)
@@ -101,6 +104,7 @@ class Release(Value):
     tools: tuple[ToolLimit, ...] = Field(min_length=1)
     prompts: tuple[Prompt, ...] = Field(min_length=1)
     price: Price
+    author: str = Field(default="", exclude_if=lambda author: not author)
 
     @field_validator("model")
     @classmethod

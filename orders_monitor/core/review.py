@@ -57,7 +57,8 @@ class Asked(Value):
     """Whose decision a digest needs, and until when (`deadline`, UTC ISO text; empty: for ever).
 
     `after_decision` is the partition's newest decision when it was asked: an expiry from before it is forgotten.
-    `not_by` are people whose own work this is: they do not count where two people are needed.
+    `not_by` are people whose own work this is: they do not count where two people are needed. Where it is `assigned`,
+    nobody else decides but a lead.
     """
 
     digest: str
@@ -67,6 +68,7 @@ class Asked(Value):
     deadline: str = ""
     after_decision: int = 0
     not_by: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
 
     def counts(self, decision: Decision, agreed: tuple[str, ...]) -> bool:
         """Whether this approval is one more of those that are needed, after those people's."""
@@ -74,12 +76,17 @@ class Asked(Value):
             return True
         if not decision.by_a_person or self.route == "never":
             return False
-        return self.route == "human" or decision.reviewer not in (*agreed, *self.not_by)
+        return self.route == "human" or not is_among(decision.reviewer, (*agreed, *self.not_by))
 
     @property
     def needed(self) -> int:
         """How many approvals let it through."""
         return 2 if self.route == "two_humans" else 1
+
+
+def is_among(name: str, names: tuple[str, ...]) -> bool:
+    """Whether somebody is one of these, however the name is written: `Ada` is no second person beside `ada`."""
+    return name.casefold() in {other.casefold() for other in names}
 
 
 class Publication(Value):
@@ -169,6 +176,9 @@ class Case(Value):
     def _is_made_by_the_plan(self) -> bool:
         if self.plan is None or self.candidate is None:
             return False
+        restore = self.plan.restore
+        if restore is not None and restore.candidate_digest != self.candidate.digest:
+            return False
         made_of = (self.candidate.plan_digest, self.candidate.landed_digest)
         return made_of == (self.plan.digest, self.plan.landed_digest)
 
@@ -200,6 +210,11 @@ def gate(case: Case) -> Gate:
     )
 
 
+def agreed(case: Case) -> tuple[str, ...]:
+    """Whose approvals of what waits count so far, in their order."""
+    return _agreed(case.asked_for, _named(_unspent(case), case.digest or ""))
+
+
 def _answer(case: Case) -> tuple[Status, str, Decision | None]:
     if case.plan is None:
         return "no_plan", "there is no plan yet", None
@@ -226,20 +241,27 @@ def _decided(case: Case, digest: str) -> tuple[Status, str, Decision | None]:
     if asked.route == "never":
         return "rejected", f"the policy never allows it: {'; '.join(asked.reasons)}", None
     named = _named(open_decisions, digest)
-    agreed: tuple[str, ...] = ()
-    for decision in named:
+    for number, decision in enumerate(named, start=1):
         if decision.verdict == "reject":
             return "rejected", f"rejected by {decision.reviewer}: {decision.note or 'no reason given'}", decision
-        if asked.counts(decision, agreed):
-            agreed = (*agreed, decision.reviewer)
-        if len(agreed) >= asked.needed:
-            return "approved", f"approved by {' and '.join(agreed)} (decision {decision.id})", decision
-    if agreed:
-        return "awaiting", f"approved by {agreed[0]}, waits for a second person on {digest[:12]}", None
+        names = _agreed(asked, named[:number])
+        if len(names) >= asked.needed:
+            return "approved", f"approved by {' and '.join(names)} (decision {decision.id})", decision
+    names = _agreed(asked, named)
+    if names:
+        return "awaiting", f"approved by {names[0]}, waits for a second person on {digest[:12]}", None
     if open_decisions and not named:
         last = open_decisions[-1]
         return "stale", f"decision {last.id} of {last.reviewer} was for {last.digest[:12]}, {_now(case, last)}", last
     return "awaiting", f"waits for a decision on {digest[:12]}", None
+
+
+def _agreed(asked: Asked, decisions: list[Decision]) -> tuple[str, ...]:
+    names: tuple[str, ...] = ()
+    for decision in decisions:
+        if decision.verdict == "approve" and asked.counts(decision, names):
+            names = (*names, decision.reviewer)
+    return names
 
 
 def _now(case: Case, last: Decision) -> str:
@@ -260,12 +282,12 @@ def _unspent(case: Case) -> list[Decision]:
     """The decisions since the last one that published something, in the order in which they were made.
 
     Earlier ones are spent too, whatever they named: they were made about a table that readers no longer see. So is
-    an expiry once it was asked again.
+    an expiry once it was asked again, with all before it.
     """
     spent = max((p.decision_id for p in case.publications if p.delta_version is not None and not p.voided), default=0)
     again = case.asked_for.after_decision
-    since = (d for d in case.decisions if d.id > spent and not (d.reviewer == EXPIRY and d.id <= again))
-    return sorted(since, key=lambda d: d.id)
+    expired = max((d.id for d in case.decisions if d.reviewer == EXPIRY and d.id <= again), default=0)
+    return sorted((d for d in case.decisions if d.id > max(spent, expired)), key=lambda d: d.id)
 
 
 def _named(open_decisions: list[Decision], digest: str) -> list[Decision]:

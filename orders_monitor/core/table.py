@@ -12,6 +12,7 @@ from orders_monitor.core.calendar import Calendar
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.policy import Policy
+from orders_monitor.core.people import Review
 from orders_monitor.core.promises import unasked, uncontrollable
 from orders_monitor.core.source import SourceDeclaration
 from orders_monitor.core.totals import Control
@@ -121,6 +122,7 @@ class MonitoredTable(Value):
     @property
     def asked(self) -> tuple[Expectation, ...]:
         """Every expectation: the declared ones, then what the contract promises and none of them asks."""
+    review: Review = Review()
         return (*self.expectations, *unasked(self.contract, self.expectations))
 
     @model_validator(mode="after")

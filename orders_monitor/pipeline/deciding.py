@@ -4,18 +4,26 @@ The command line, the Launchpad job, the review page and the policy all end in `
 decisions count is `trust`'s; what they amount to is the gate's (`core.review`).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from orders_monitor.adapters.releases import load_release
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.errors import AllowanceSpent, ReviewRefused
 from orders_monitor.core.expectation import Outcome
-from orders_monitor.core.people import signed_text
+from orders_monitor.core.investigation import Investigation
+from orders_monitor.core.modes import modes_of
+from orders_monitor.core.people import assigned, is_nobodys, signed_text
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Ruling, Settled, decide, settled_by
-from orders_monitor.core.review import EXPIRY, NOT_PEOPLE, POLICY, Asked, Decision, Verdict
+from orders_monitor.core.quality import Quality
+from orders_monitor.core.review import EXPIRY, POLICY, Asked, Decision, Verdict
 from orders_monitor.pipeline.resources import Desk
+
+# Nothing that looks like a letter of another name: a bare name proves nothing, but it is on record.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.@+-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,8 @@ def record_decision(
     Raises ReviewRefused where it names anything but what waits or comes from somebody who may not, and DecidedAlready
     where somebody was first.
     """
-    if by.source != POLICY and by.name.strip().casefold() in NOT_PEOPLE:
-        why = f"{by.name!r} is nobody's name: the system itself answers by it"
-        raise ReviewRefused(table=desk.table.name, partition=partition, why=why)
+    if by.source != POLICY:
+        _require_a_name(desk, partition, by.name.strip())
     return desk.journal.decide(
         table=desk.table.name,
         partition=partition,
@@ -63,16 +70,22 @@ def record_decision(
     )
 
 
+def _require_a_name(desk: Desk, partition: str, name: str) -> None:
+    why = None
+    if is_nobodys(name):
+        why = f"{name!r} is nobody's name: the system itself answers by it"
+    elif name and not NAME.fullmatch(name):
+        why = f"{name[:100]!r} is no name: it has up to 100 of a-z, A-Z, 0-9, blank and _.@+-"
+    if why is not None:
+        raise ReviewRefused(table=desk.table.name, partition=partition, why=why)
+
+
 def put_to_decision(
     desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, outcomes: Sequence[Outcome]
 ) -> Ruling:
-    """Ask for the decision that the declared policy wants, and record the policy's own answer where it has one.
-
-    It answers only what waits: after any person's decision on this partition, the next plan is for a person.
-    """
+    """Ask for the decision that the declared policy wants, and record the policy's own answer where it has one."""
     ruling = ask_for(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
-    asked_of_people = any(decision.by_a_person for decision in desk.case(partition).decisions)
-    if ruling.route not in ("automatic", "never") or asked_of_people:
+    if ruling.route != "automatic":
         return ruling
     if desk.gate(partition).status not in ("awaiting", "stale"):
         return ruling
@@ -88,13 +101,16 @@ def put_to_decision(
             settled=settled_by(plan, rows=rows, team=desk.table.owners.team, policy=desk.table.policy),
         )
     except AllowanceSpent as spent:
-        ruling = Ruling(route="human", reasons=(f"{spent.why}: human", *ruling.reasons))
-        _record(desk, partition, ruling)
+        ruling = _for_a_person(ruling, spent.why)
+        _record(desk, partition, plan, ruling)
     return ruling
 
 
 def ask_for(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, outcomes: Sequence[Outcome]) -> Ruling:
-    """Whose decision the policy wants as it is declared now; recorded, so that the gate knows."""
+    """Whose decision the policy wants as it is declared now; recorded, so that the gate knows.
+
+    After any person's decision on this partition, the next plan is for a person too.
+    """
     case = desk.case(partition)
     ruling = decide(
         plan,
@@ -104,30 +120,56 @@ def ask_for(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, out
         environment=desk.settings.environment,
         still_failing=[outcome.check_name for outcome in outcomes if not outcome.passed],
     )
-    _record(desk, partition, ruling)
+    before = next((decision for decision in case.decisions if decision.by_a_person), None)
+    if before is not None and ruling.route == "automatic":
+        ruling = _for_a_person(ruling, f"{before.reviewer} decided on this partition before")
+    _record(desk, partition, plan, ruling)
     return ruling
 
 
-def _record(desk: Desk, partition: str, ruling: Ruling) -> None:
+def _for_a_person(ruling: Ruling, why: str) -> Ruling:
+    return Ruling(route="human", reasons=(f"{why}: human", *ruling.reasons))
+
+
+def _record(desk: Desk, partition: str, plan: Plan, ruling: Ruling) -> None:
     """The time to decide runs from when it was first asked, and again after it had expired."""
     case, gate = desk.case(partition), desk.gate(partition)
     if case.digest is None:
         return
     known = case.asked if case.asked is not None and case.asked.digest == case.digest else None
-    expired = gate.decision is not None and gate.decision.reviewer == EXPIRY
-    if known is not None and not expired:
-        if (known.route, known.reasons) != (ruling.route, ruling.reasons):
-            asked = known.model_copy(update={"route": ruling.route, "reasons": ruling.reasons})
-            desk.record(partition, "decision_asked", asked)
-        return
-    now = desk.journal.now()
-    within = timedelta(hours=desk.table.policy.decide_within_h)
     asked = Asked(
         digest=case.digest,
         route=ruling.route,
         reasons=ruling.reasons,
-        asked_at=now.isoformat(timespec="seconds"),
-        deadline=(now + within).isoformat(timespec="seconds"),
-        after_decision=case.last_decision,
+        not_by=_not_by(desk, plan, ruling, () if known is None else known.not_by),
+        assigned=_assigned(desk, partition, plan),
     )
-    desk.record(partition, "decision_asked", asked)
+    if known is None or (gate.decision is not None and gate.decision.reviewer == EXPIRY):
+        now, within = desk.journal.now(), timedelta(hours=desk.table.policy.decide_within_h)
+        times = {"asked_at": now, "deadline": now + within}
+        when = {name: time.isoformat(timespec="seconds") for name, time in times.items()}
+        asked = asked.model_copy(update={**when, "after_decision": case.last_decision})
+    else:
+        kept = {"asked_at": known.asked_at, "deadline": known.deadline, "after_decision": known.after_decision}
+        asked = asked.model_copy(update=kept)
+    if asked != known:
+        desk.record(partition, "decision_asked", asked)
+
+
+def _not_by(desk: Desk, plan: Plan, ruling: Ruling, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Nobody approves what their own release proposed, where two people are needed. Raises ReleaseInvalid."""
+    if ruling.route != "two_humans" or plan.origin in ("clean", "code"):
+        return known
+    author = load_release(desk.settings.prompts, desk.table.agent).author
+    return tuple(dict.fromkeys((*known, *((author,) if author else ()))))
+
+
+def _assigned(desk: Desk, partition: str, plan: Plan) -> tuple[str, ...]:
+    """Whose case it is, by what was found out about the bytes that the plan is for."""
+    if not desk.table.review.assigned:
+        return ()
+    quality = desk.find(partition, "quality", Quality)
+    investigation = desk.find(partition, "investigation", Investigation)
+    quality = quality if quality is not None and quality.landed_digest == plan.landed_digest else None
+    same = investigation is not None and investigation.landed_digest == plan.landed_digest
+    return assigned(desk.table.review.assigned, modes_of(quality, investigation if same else None))

@@ -5,7 +5,7 @@ from functools import cached_property
 from orders_monitor.adapters import signing
 from orders_monitor.adapters.reviewers import load_reviewers
 from orders_monitor.core.people import Reviewers, why_untrusted
-from orders_monitor.core.review import Decision
+from orders_monitor.core.review import Asked, Decision
 from orders_monitor.settings import Settings
 
 
@@ -18,10 +18,14 @@ class Trust:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def __call__(self, decision: Decision) -> str | None:
-        """Why this decision counts for nothing."""
+    def __call__(self, decision: Decision, asked: Asked) -> str | None:
+        """Why this decision counts for nothing, by what was asked about its digest."""
         return why_untrusted(
-            decision, self._of(decision), environment=self._settings.environment, verify=signing.is_signed
+            decision,
+            asked,
+            self._of(decision, asked),
+            environment=self._settings.environment,
+            verify=signing.is_signed,
         )
 
     @cached_property
@@ -29,6 +33,6 @@ class Trust:
         """Everybody who may decide."""
         return load_reviewers(self._settings.reviewers)
 
-    def _of(self, decision: Decision) -> Reviewers:
-        bare = self._settings.environment == "dev" and not decision.signature
+    def _of(self, decision: Decision, asked: Asked) -> Reviewers:
+        bare = self._settings.environment == "dev" and not (decision.signature or asked.assigned)
         return self.reviewers if decision.by_a_person and not bare else Reviewers()

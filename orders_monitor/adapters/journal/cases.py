@@ -12,8 +12,8 @@ from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Asked, Case, Decision, Publication
 
-# Why a decision counts for nothing; None for one that counts.
-Doubt = Callable[[Decision], str | None]
+# Why a decision counts for nothing, by what was asked about its digest; None for one that counts.
+Doubt = Callable[[Decision, Asked], str | None]
 _PARTS: dict[str, type[Plan | Candidate | Validation | Asked]] = {
     "plan": Plan,
     "candidate": Candidate,
@@ -24,7 +24,7 @@ _PARTS: dict[str, type[Plan | Candidate | Validation | Asked]] = {
 _FIELDS = {"decision_asked": "asked"}
 
 
-def no_doubt(_: Decision) -> str | None:
+def no_doubt(_: Decision, __: Asked) -> str | None:
     """Every recorded decision counts: for who has no reviewers file to compare them with."""
     return None
 
@@ -120,7 +120,7 @@ def _cases(
             partition=key,
             environment=environment,
             last_decision=decisions[key][-1].id if decisions[key] else 0,
-            decisions=_trusted(decisions[key], doubt),
+            decisions=_trusted(decisions[key], parts[key].get("asked"), doubt),
             publications=tuple(publications[key]),
             **parts[key],
         )
@@ -128,9 +128,14 @@ def _cases(
     )
 
 
-def _trusted(decisions: list[Decision], doubt: Doubt) -> tuple[Decision, ...]:
+def _trusted(decisions: list[Decision], asked: Asked | None, doubt: Doubt) -> tuple[Decision, ...]:
     again = replayed(decisions)
-    return tuple(d for d in decisions if d.id not in again and doubt(d) is None)
+    return tuple(d for d in decisions if d.id not in again and doubt(d, _asked_about(d, asked)) is None)
+
+
+def _asked_about(decision: Decision, asked: Asked | None) -> Asked:
+    same = asked is not None and asked.digest == decision.digest
+    return asked if same and asked is not None else Asked(digest=decision.digest, route="human")
 
 
 def _newest_parts(connection: sa.Connection, table: str, partition: str | None, until: int | None) -> list[Event]:

@@ -9,7 +9,7 @@ from orders_monitor.adapters.journal import tables
 from orders_monitor.adapters.journal.cases import Doubt, case_of, cases_of, decision_of
 from orders_monitor.core.errors import AllowanceSpent, DecidedAlready, ReviewRefused
 from orders_monitor.core.policy import Settled
-from orders_monitor.core.review import EXPIRY, POLICY, Case, Decision, Gate, gate
+from orders_monitor.core.review import EXPIRY, POLICY, Case, Decision, Gate, agreed, gate, is_among
 
 Sign = Callable[[Decision], str]
 
@@ -60,7 +60,7 @@ def decide(
     whole = _about(case, answer)
     if sign is not None:
         whole = whole.model_copy(update={"signature": sign(whole)})
-    why = doubt(whole) or _why_twice(case, whole)
+    why = doubt(whole, case.asked_for) or _why_twice(case, whole)
     if why is not None:
         raise ReviewRefused(table=case.table, partition=case.partition, why=why)
     if settled is not None:
@@ -148,10 +148,10 @@ def _why_twice(case: Case, answer: Decision) -> str | None:
     asked = case.asked_for
     if asked.route != "two_humans" or answer.verdict != "approve":
         return None
-    if answer.reviewer in asked.not_by:
+    if is_among(answer.reviewer, asked.not_by):
         return f"two other people are needed here: it is {answer.reviewer}'s own work"
-    said = (d.reviewer for d in case.decisions if d.digest == answer.digest and d.verdict == "approve")
-    return f"{answer.reviewer} has approved it; another person is needed" if answer.reviewer in said else None
+    twice = is_among(answer.reviewer, agreed(case))
+    return f"{answer.reviewer} has approved it; another person is needed" if twice else None
 
 
 def _is_over(case: Case, now: datetime) -> bool:
