@@ -6,11 +6,14 @@
     quarantine/<table>/<partition>/<sha256>.parquet        rows that a plan set aside
     memory/<table>/<partition>/<sha256>.parquet            what later partitions are compared with: hashes and shares
     _scratch/                                              work in progress; whatever is in it may be deleted
+    _lock                                                  held while a file is found or removed
 
-A candidate that nobody published is a file that the Delta log does not know: do not VACUUM the table, or do it with a
-retention longer than a review may wait.
+A candidate that nobody published is a file that the Delta log does not know. Delta's own VACUUM takes nothing (the
+table's properties forbid it); `orders-monitor vacuum` does, by what the journal still needs. A file that is wanted
+again counts as written just now: whoever removes old files asks for the age under the same lock.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -26,9 +29,10 @@ from orders_monitor.core.value import Value
 
 Stage = Literal["landed", "candidate", "quarantine", "memory"]
 
-_SCRATCH = "_scratch"
+_SCRATCH, _LOCK = "_scratch", "_lock"
 # No table can be called this: its folder would lie among those of every table.
 RESERVED = ("landed", "quarantine", "memory")
+_KEPT = re.compile(r"[0-9a-f]{64}\.parquet")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PARTITION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}")
 
@@ -39,6 +43,14 @@ class Kept(Value):
     path: str
     digest: str
     size_bytes: int
+
+
+class Stored(Value):
+    """A file of a table as it lies there; `modified_s` is when it was last wanted (Unix seconds)."""
+
+    path: str
+    size_bytes: int
+    modified_s: float
 
 
 class Lake:
@@ -70,7 +82,7 @@ class Lake:
         try:
             digest, size_bytes = _digest(file), file.stat().st_size
             place = folder / f"{digest}.parquet"
-            if place.exists():
+            if self._touched(place):
                 _require_unchanged(place, digest)
                 file.unlink()
             else:
@@ -91,6 +103,50 @@ class Lake:
             raise StoreUnavailable(store="lake", why=f"{relative} is not what it was when it was recorded")
         return self.path(relative)
 
+    def wanted(self, relative: str) -> bool:
+        """Whether the file of a recorded path is there; then no vacuum takes it for old before it is recorded again."""
+        try:
+            return self._touched(self.path(relative))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def stored(self, table: str) -> tuple[Stored, ...]:
+        """Every file of a table that `keep` has put there, in order; what else lies beside them is somebody else's."""
+        published = self.table_folder(table)
+        folders = (published.glob("partition_date=*"), *((self._root / stage / table).glob("*") for stage in RESERVED))
+        try:
+            files = [file for found in folders for folder in found for file in folder.glob("*.parquet")]
+            return tuple(sorted((self._stored(f) for f in files if _KEPT.fullmatch(f.name)), key=lambda s: s.path))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def remove(self, relative: str, *, unless_since_s: float) -> int | None:
+        """Remove a file that nobody has wanted since that Unix time: the bytes freed, or None where it is left."""
+        place = self.path(relative)
+        try:
+            with self._locked(fcntl.LOCK_EX):
+                found = place.stat()
+                if found.st_mtime >= unless_since_s:
+                    return None
+                place.unlink()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable(error) from error
+        return found.st_size
+
+    def scratches(self, *, before_s: float) -> tuple[Stored, ...]:
+        """The scratch folders of before that Unix time, each with all that is in it: their processes were killed."""
+        try:
+            folders = [folder for folder in (self._root / _SCRATCH).glob("*") if folder.stat().st_mtime < before_s]
+            return tuple(self._stored(folder) for folder in sorted(folders))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def sweep(self, scratch: Stored) -> None:
+        """Remove such a folder."""
+        shutil.rmtree(self.path(scratch.path), ignore_errors=True)
+
     def digest(self, relative: str) -> str:
         """The SHA-256 of the bytes as they are now, to compare with the recorded one."""
         try:
@@ -103,6 +159,32 @@ class Lake:
         if not _TABLE.fullmatch(table) or table in RESERVED:
             raise ValueError(f"{table!r} cannot be the name of a table in the lake")
         return self._root / table
+
+    def _touched(self, place: Path) -> bool:
+        with self._locked(fcntl.LOCK_SH):
+            try:
+                os.utime(place)
+            except FileNotFoundError:
+                return False
+        return True
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        self._root.mkdir(parents=True, exist_ok=True)
+        opened = os.open(self._root / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(opened, how)
+            yield
+        finally:
+            os.close(opened)
+
+    def _stored(self, found: Path) -> Stored:
+        within = [file for file in found.rglob("*") if file.is_file()] if found.is_dir() else [found]
+        return Stored(
+            path=found.relative_to(self._root).as_posix(),
+            size_bytes=sum(file.stat().st_size for file in within),
+            modified_s=found.stat().st_mtime,
+        )
 
     def _folder(self, *, table: str, partition: str, stage: Stage) -> Path:
         published = self.table_folder(table)

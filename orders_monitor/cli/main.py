@@ -9,6 +9,7 @@ import click
 from orders_monitor.cli.breaker import breaker
 from orders_monitor.cli.calibration import backtest, calibrate
 from orders_monitor.cli.money import budget, cost
+from orders_monitor.cli.publication import history, restore
 from orders_monitor.cli.record import replay, trace
 from orders_monitor.cli.review import review
 from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
@@ -102,7 +103,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
+for group in (review, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
     commands.add_command(group)
 
 

@@ -12,6 +12,7 @@ from orders_monitor.core.errors import (
     OrdersMonitorError,
     PublicationRefused,
     ReconciliationRefused,
+    RestoreRefused,
     ReviewRefused,
 )
 from orders_monitor.core.table import MonitoredTable
@@ -52,7 +53,7 @@ class Plain(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (ReviewRefused, PublicationRefused, ReconciliationRefused, CalibrationRefused) as error:
+        except (ReviewRefused, PublicationRefused, RestoreRefused, ReconciliationRefused, CalibrationRefused) as error:
             raise Refused(f"refused: {error}") from error
         except OrdersMonitorError as error:
             raise Broken(str(error)) from error

@@ -18,6 +18,7 @@
     x AllowanceSpent       the policy has settled as much by itself as its team is allowed; a person decides
   x SigningRefused         a key that cannot sign, or a name that nobody vouches for
   x PublicationRefused     the gate did not say yes
+  x RestoreRefused         there is no such version to give back, or its bytes are not what they were
   x ReconciliationRefused  a reservation that is not settled by hand
   x CalibrationRefused     there is too little history to learn from
 
@@ -169,6 +170,14 @@ class PublicationRefused(OrdersMonitorError):
     def __init__(self, *, table: str, partition: str, why: str) -> None:
         self.table, self.partition, self.why = table, partition, why
         super().__init__(f"{table} {partition}: not published: {why}")
+
+
+class RestoreRefused(OrdersMonitorError):
+    """An earlier version that cannot be given back; nothing was proposed."""
+
+    def __init__(self, *, table: str, partition: str, why: str) -> None:
+        self.table, self.partition, self.why = table, partition, why
+        super().__init__(f"{table} {partition}: not restored: {why}")
 
 
 class CalibrationRefused(OrdersMonitorError):

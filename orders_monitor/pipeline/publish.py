@@ -67,6 +67,18 @@ def publish(desk: Desk, partition: str) -> Publication:
             return desk.journal.receipt(claim, delta_version=version)
 
 
+def finish(desk: Desk, partition: str) -> None:
+    """Give a claim that was written, by an attempt that died then, its receipt: the journal knows what readers see.
+
+    One that was not written stays open, for the next publication to judge.
+    """
+    claim = next((p for p in desk.case(partition).publications if p.delta_version is None and not p.voided), None)
+    version = None if claim is None else DeltaPublisher(desk.settings.lake_root).committed(claim)
+    if claim is not None and version is not None:
+        _remember(desk, claim)
+        desk.journal.receipt(claim, delta_version=version)
+
+
 def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
     return desk.journal.claim(
         table=desk.table.name, partition=partition, environment=desk.settings.environment, run_id=desk.run_id

@@ -11,7 +11,7 @@ from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.releases import load_release
 from orders_monitor.agent.loop import investigate
 from orders_monitor.agent.replay import ReplayModel
-from orders_monitor.core.errors import ReplayDiverged, StageMissing
+from orders_monitor.core.errors import ReplayDiverged, ReviewRefused, StageMissing
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
@@ -54,12 +54,18 @@ class Tape:
 
 
 def replay(desk: Desk, run_id: str) -> Replayed:
-    """Make the run's plan again. Raises ReplayDiverged where it is another one, StageMissing where it recorded none."""
+    """Make the run's plan again. Raises ReplayDiverged where it is another one, StageMissing where it recorded none.
+
+    Raises ReviewRefused where the plan is a person's.
+    """
     events = desk.journal.events_of_run(run_id)
     planned = next((event for event in reversed(events) if event.kind == "plan"), None)
     if planned is None:
         raise StageMissing(table=desk.table.name, partition=events[0].partition, stage="plan")
     recorded = Plan.model_validate(planned.body)
+    if recorded.origin == "reviewer":
+        why = f"{recorded.author} asked for this plan, and no agent: there is nothing to replay"
+        raise ReviewRefused(table=recorded.table, partition=recorded.partition, why=why)
     then = _at(desk, planned.id, run_id)
     landing = then.read(recorded.partition, "landed", Landing)
     quality = then.read(recorded.partition, "quality", Quality)

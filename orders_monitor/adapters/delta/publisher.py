@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _NUMBER = "orders_monitor.publication"
 _PARTITION = "orders_monitor.partition"
 _DIGEST = "orders_monitor.digest"
+_PROPERTIES = {
+    # The log is the proof of what was published when: it is not tidied away after 30 days.
+    "delta.logRetentionDuration": "interval 36500 days",
+    # Delta's own VACUUM, by whichever engine, leaves candidates alone that wait for a decision.
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
 _ATTEMPTS = 5
 _RETRIES = 50
 _HISTORY_FIRST = 50
@@ -112,8 +118,7 @@ class DeltaPublisher:
                 str(self._root / table),
                 schema,
                 partition_by=[PARTITION_COLUMN],
-                # The log is the proof of what was published when: it is not tidied away after 30 days.
-                configuration={"delta.logRetentionDuration": "interval 36500 days"},
+                configuration=_PROPERTIES,
                 # A second creation at the same moment fails here; retried, it would become version 1.
                 commit_properties=CommitProperties(max_commit_retries=0),
             )

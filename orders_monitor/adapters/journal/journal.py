@@ -21,6 +21,7 @@ from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.heartbeats import Heartbeats
 from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.opened import chain_locks
+from orders_monitor.adapters.journal.remembered import Remembered
 from orders_monitor.adapters.journal.spending import Spending
 from orders_monitor.adapters.journal.store import Durability, Store, open_store, utc_now
 from orders_monitor.core.breaker import Admitted, Breaker, BreakerEvent, Closed, State, Zone
@@ -29,7 +30,7 @@ from orders_monitor.core.calibration import Calibration
 from orders_monitor.core.value import Value
 
 
-class Journal(Deciding, Spending):
+class Journal(Deciding, Spending, Remembered):
     """An opened journal. Threads may share one; processes open their own. Fulfils `core.budget.Ledger`."""
 
     def __init__(
