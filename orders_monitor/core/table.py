@@ -116,13 +116,13 @@ class MonitoredTable(Value):
     budget: Budget = Budget()
     breaker: Breaker = Breaker()
     policy: Policy = Policy()
+    review: Review = Review()
     agent: str = Field(default="orders_daily", pattern=r"^[a-z][a-z0-9_]*$")
     sample_values: Literal["masked", "none"] = "masked"
 
     @property
     def asked(self) -> tuple[Expectation, ...]:
         """Every expectation: the declared ones, then what the contract promises and none of them asks."""
-    review: Review = Review()
         return (*self.expectations, *unasked(self.contract, self.expectations))
 
     @model_validator(mode="after")
