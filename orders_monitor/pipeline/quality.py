@@ -240,6 +240,7 @@ def _asked(desk: Desk, *, path: str, headline: str) -> Documented:
             sample_values=table.sample_values,
             personal=_declared_personal(table),
             headline=headline,
+            plan=desk.docs.plan(table=table.name),
         )
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import duckdb
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.exceptions.exceptions import GreatExpectationsError
 from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.validation_graph import ValidationGraph
 
+from orders_monitor.adapters.expectations.ahead import ReadAhead
 from orders_monitor.adapters.expectations.engine import DuckDBExecutionEngine
+from orders_monitor.adapters.expectations.library import with_room
 from orders_monitor.adapters.expectations.suite import POSITION, build
 from orders_monitor.core.expectation import Expectation
 
@@ -26,8 +27,9 @@ _QUESTIONS_KEPT = 64
 _RAISED = (GreatExpectationsError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError)
 
 
+@with_room
 def answers(
-    connection: duckdb.DuckDBPyConnection, *, view: str, expectations: Sequence[Expectation], unexpected_rows_max: int
+    connection: ReadAhead, *, view: str, expectations: Sequence[Expectation], unexpected_rows_max: int
 ) -> dict[int, ExpectationValidationResult]:
     """Great Expectations' results by the place of the expectation in the declaration.
 

@@ -16,11 +16,13 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+from orders_monitor.adapters.expectations.ahead import Asked
+
 # Types of whole numbers whose differences are BIGINTs.
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
-def engine_over(connection: duckdb.DuckDBPyConnection | None) -> sa.Engine:
+def engine_over(connection: Asked | None) -> sa.Engine:
     """An SQLAlchemy engine whose every connection is that one, until it is disposed of and lets it go.
 
     With None it is an engine that can be asked what it is, and nothing about rows.
@@ -103,7 +105,7 @@ class DuckDBDialect(default.DefaultDialect):
 class _Given:
     """The caller's connection as SQLAlchemy sees one: it can be let go, and neither closed nor committed."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+    def __init__(self, connection: Asked | None) -> None:
         self._connection = connection
 
     def cursor(self) -> "_Cursor":
@@ -122,7 +124,7 @@ class _Given:
 class _Cursor:
     """The rows of one statement, all of them here: a cursor that outlives its connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Asked) -> None:
         self._connection = connection
         self._rows = iter(list[Any]())
         self.description: list[tuple[Any, ...]] | None = None

@@ -1,6 +1,7 @@
 """Where the pages of validation results lie: one file a question, that is, for exact bytes and expectations.
 
 <root>/<table>/<partition>/<first 12 characters of the question's digest>.html
+<root>/<table>/read_ahead.json, which is how they are made sooner
 """
 
 import os
@@ -28,17 +29,26 @@ class DataDocs:
     def keep(self, html: str, *, table: str, partition: str, question: str) -> Path:
         """Write the page; a reader sees the old one or the new one in full. Raises StoreUnavailable."""
         place = self.place(table=table, partition=partition, question=question)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            opened, name = tempfile.mkstemp(dir=place.parent, suffix=".part")
-            try:
-                with os.fdopen(opened, "w", encoding="utf-8", errors="replace") as file:
-                    file.write(html)
-                Path(name).chmod(0o444)
-                Path(name).replace(place)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise StoreUnavailable(store="data docs", why=f"{error.strerror or error} ({place})") from error
+        replaced(place, html)
         return place
+
+    def plan(self, *, table: str) -> Path:
+        """The file of what the table's expectations read, which may not be there (see `plan`)."""
+        return self._root / table / "read_ahead.json"
+
+
+def replaced(place: Path, text: str) -> None:
+    """Write a file; a reader sees the old one or the new one in full. Raises StoreUnavailable."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        opened, name = tempfile.mkstemp(dir=place.parent, suffix=".part")
+        try:
+            with os.fdopen(opened, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+            Path(name).chmod(0o444)
+            Path(name).replace(place)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreUnavailable(store="data docs", why=f"{error.strerror or error} ({place})") from error

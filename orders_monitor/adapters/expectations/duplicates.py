@@ -7,6 +7,7 @@ first, and only the keys of a hash that is there twice are grouped. Small tables
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, repeat
@@ -14,8 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.expectations.dialect import WHOLE
+from orders_monitor.adapters.expectations.ahead import Asked
+from orders_monitor.adapters.expectations.dialect import WHOLE, engine_over
 from orders_monitor.adapters.expectations.numbers import Numbers, numbered
+from orders_monitor.adapters.expectations.plan import KeyAsked
 from orders_monitor.adapters.expectations.scans import Counted, Source
 
 Ask = Callable[[sa.Select[Any]], Sequence[Sequence[Any]]]
@@ -73,6 +76,17 @@ def counted(key: Key, ask: Ask) -> Counted:
         return _told(key, pairs)
     grouped = _grouped(key, ask, among=_one_of(place.of_key, others))
     return _told(key, pairs.with_(grouped) if pairs.rows else grouped)
+
+
+def read_keys(connection: Asked, view: str, keys: Sequence[KeyAsked]) -> None:
+    """Run what counting these keys runs. What cannot be run is left to whoever counts them."""
+    rows = sa.table(sa.sql.quoted_name(view, quote=True)).alias()
+    with engine_over(connection).connect() as opened:
+        for key in keys:
+            with suppress(sa.exc.DBAPIError):
+                counted(
+                    Key(Source((), rows), key.columns, key.sample), lambda select: opened.execute(select).fetchall()
+                )
 
 
 @dataclass(frozen=True)

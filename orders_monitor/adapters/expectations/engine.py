@@ -7,20 +7,21 @@ answers all of it together (`scans`, `duplicates`). What it does not know goes G
 Imported only inside functions: the classes derive from Great Expectations', whose import takes seconds.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 from great_expectations.exceptions.exceptions import MetricResolutionError
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
+from orders_monitor.adapters.expectations.ahead import ReadAhead
 from orders_monitor.adapters.expectations.dialect import engine_over, type_class
 from orders_monitor.adapters.expectations.duplicates import Key, counted
-from orders_monitor.adapters.expectations.reading import Reading, reading_of
+from orders_monitor.adapters.expectations.known_values import KNOWN
+from orders_monitor.adapters.expectations.reading import Reading, reading_of, source_of
 from orders_monitor.adapters.expectations.scans import (
     Count,
     Counted,
@@ -39,6 +40,9 @@ BATCH = "rows"
 _UNREAD_ENDINGS = ("condition", "map", "aggregate_fn", "unexpected_index_query")
 _UNREAD = ("table.columns", "table.column_types", "table.column_count")
 
+# Every metric is said to need it, and none of theirs is written with it.
+_ROWS = "table.row_count"
+
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     """Great Expectations' SQL engine over the rows of one table or view, told what it does not know about DuckDB.
@@ -46,9 +50,10 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     Without a connection it answers what kind of engine it is, which is all that a declaration needs.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection | None, *, view: str) -> None:
+    def __init__(self, connection: ReadAhead | None, *, view: str) -> None:
         self._resolved: dict[Hashable, Any] = {}
         self._failed: dict[Hashable, str] = {}
+        self._ahead = connection
         super().__init__(engine=engine_over(connection), create_temp_table=False)
         self.dialect_module = _DuckDB("duckdb")
         name = sa.sql.quoted_name(view, quote=True)
@@ -59,6 +64,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
     def let_go(self) -> None:
         """Drop the connection, which is not closed: Great Expectations keeps engines longer than they are used."""
+        self._ahead = None
         self.engine.dispose()
 
     def resolve_metrics(
@@ -113,7 +119,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
             else:
                 readings[reading.key] = reading.with_sample_of(readings.get(reading.key))
                 told.append((metric, reading))
-        values = self._read(list(readings.values()))
+        values = self._read(readings, unforeseen={reading.key for metric, reading in told if not _is_foreseen(metric)})
         for metric, reading in told:
             if reading.key in values:
                 self._resolved[metric.id] = reading.tell(values[reading.key])
@@ -122,8 +128,16 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         for metric in rest:
             self._each([metric], theirs)
 
-    def _read(self, readings: Sequence[Reading]) -> dict[Hashable, Any]:
+    def _read(self, readings: Mapping[Hashable, Reading], *, unforeseen: Collection[Hashable]) -> dict[Hashable, Any]:
         """What could be read, by key. What DuckDB refuses to read with the rest is not in it."""
+        # The same statements in every process: Great Expectations asks in the order of a set.
+        ordered = [readings[key] for key in sorted(readings, key=repr)]
+        foreseen = [reading for reading in ordered if reading.key not in unforeseen]
+        others = [reading for reading in ordered if reading.key in unforeseen]
+        return self._together(foreseen, self._ahead) | self._together(others, None)
+
+    def _together(self, readings: Sequence[Reading], ahead: ReadAhead | None) -> dict[Hashable, Any]:
+        """The same; `ahead` is told what it may read the next time."""
         keys = [(reading.key, reading.wanted) for reading in readings if isinstance(reading.wanted, Key)]
         wanted: list[tuple[Hashable, Wanted]] = []
         for reading in readings:
@@ -133,25 +147,30 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
                 # What cannot be read to sharpen it cannot be counted either, and is told so there.
                 with suppress(sa.exc.DBAPIError):
                     wanted.append((reading.key, reading.sharpened(reading.wanted)))
-        return self._scanned(arranged(wanted)) | self._duplicates(keys)
+        return self._scanned(arranged(wanted), ahead) | self._duplicates(keys, ahead)
 
-    def _scanned(self, scans: Sequence[Scan]) -> dict[Hashable, Any]:
+    def _scanned(self, scans: Sequence[Scan], ahead: ReadAhead | None) -> dict[Hashable, Any]:
         if not scans:
             return {}
         try:
-            return answered(scans, self._ask(statement(scans))[0])
+            result = self.execute_query(statement(scans))
         except sa.exc.DBAPIError:
             if len(scans) == 1:
                 return {}
             middle = len(scans) // 2
-            return self._scanned(scans[:middle]) | self._scanned(scans[middle:])
+            return self._scanned(scans[:middle], ahead) | self._scanned(scans[middle:], ahead)
+        if ahead is not None:
+            ahead.note_statement(result.context.statement, result.context.parameters[0])
+        return answered(scans, result.fetchall()[0])
 
-    def _duplicates(self, keys: Sequence[tuple[Hashable, Key]]) -> dict[Hashable, Counted]:
+    def _duplicates(self, keys: Sequence[tuple[Hashable, Key]], ahead: ReadAhead | None) -> dict[Hashable, Counted]:
         told: dict[Hashable, Counted] = {}
         for name, key in keys:
             # Without an answer the metric goes the way of those that are not known here.
             with suppress(sa.exc.DBAPIError):
                 told[name] = counted(key, self._ask)
+                if ahead is not None and key.source.rows is source_of(self, {}).rows:
+                    ahead.note_key(key.columns, key.sample)
         return told
 
     def _ask(self, select: sa.Select[Any]) -> Sequence[Sequence[Any]]:
@@ -182,6 +201,14 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
             return records
         rows = records.subquery() if isinstance(records, sa.Select) else records
         return sa.select(sa.text("*")).select_from(rows).where(*(sa.column(name).is_not(None) for name in present))
+
+
+def _is_foreseen(metric: Any) -> bool:
+    """Whether what is read for it follows from the declaration and the columns, and from no value of the rows."""
+    needs = metric.metric_dependencies.values()
+    return not metric.metric_name.startswith(KNOWN) and all(
+        need.metric_name == _ROWS or (_reads_nothing(need.metric_name) and _is_foreseen(need)) for need in needs
+    )
 
 
 def _reads_nothing(name: str) -> bool:

@@ -4,15 +4,16 @@ import gc
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from importlib.util import LazyLoader
 from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 # Packages with expectations of their own name a module under this group, which registers them when it is imported.
 GROUP = "orders_monitor.expectations"
@@ -20,7 +21,29 @@ GROUP = "orders_monitor.expectations"
 # More than a third of the import. Only the charts and tests of a few rare expectations touch them, and load them then.
 _DEFERRED = ("altair", "scipy.stats")
 
+# Values on the stack of a frame: 256 kB of them, and as much is left below.
+_ROOM = 1 << 15
 
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def with_room(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """The same function, below which calls can nest some hundred deep without asking the kernel for memory.
+
+    CPython (3.11 on) maps 16 kB for the frames of a few dozen calls, and unmaps them when the first of these returns:
+    35,000 times in a row where an import goes back and forth across that line, each time stopping all other threads.
+    What it maps for one frame that is said to be large is twice as large, and stays until that frame returns.
+    """
+
+    def roomy(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        return function(*args, **kwargs)
+
+    roomy.__code__ = roomy.__code__.replace(co_stacksize=_ROOM)
+    return wraps(function)(roomy)
+
+
+@with_room
 def great_expectations() -> ModuleType:
     """The library. Its import takes seconds and changes the process; what it changes is put back."""
     first = "great_expectations" not in sys.modules
@@ -46,12 +69,18 @@ def _with_ours_and_theirs() -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Thousands of classes are made and none is garbage: looking for some takes an eighth of the import."""
+    """Thousands of classes are made and none is garbage: looking for some takes an eighth of the import.
+
+    They end among the old objects, where they would be after having been looked through twice.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 

@@ -103,10 +103,11 @@ def _of_condition(
         return None
     breaks, compute, accessor = known[condition.id]
     columns = tuple(_columns(accessor))
+    if name in _UNIQUE:
+        # Rows that `ignore_row_if` would drop have no key.
+        return Reading(condition.id, Key(source_of(engine, compute), columns, sample), tell)
     # Great Expectations drops rows of several columns by `ignore_row_if` only where it is told the columns, too.
     source = source_of(engine, compute if "column" in accessor else {**compute, **accessor})
-    if name in _UNIQUE:
-        return Reading(condition.id, Key(source, columns, sample), tell)
     form = _FORMS.get(name, "either" if len(columns) > 1 else "shared")
     count = Count(source, columns, breaks, 0 if name == _MISSING else sample, form)
     if name == KNOWN:
