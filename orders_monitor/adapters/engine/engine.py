@@ -1,6 +1,6 @@
 """DuckDB as the engine of the lake: schema, profile, plan applied, rows counted. Nothing is kept between calls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from orders_monitor.adapters.engine.casting import cast
 from orders_monitor.adapters.engine.conditions import condition
 from orders_monitor.adapters.engine.fewer import write_once, write_without
 from orders_monitor.adapters.engine.injecting.incident import inject
+from orders_monitor.adapters.engine.peeking import Peeked, before_and_after, peek
 from orders_monitor.adapters.engine.profiling.profile import profile_of
 from orders_monitor.adapters.engine.profiling.scan import unequal_rows
 from orders_monitor.adapters.engine.rules.learning import learn
@@ -165,6 +166,27 @@ class Engine:
         """The rows with the most evidence against them, at most `rows_max` and at most 5 % of the partition's."""
         with self._opened(path, *memories) as connection:
             return flag(connection, path, rules, memories, partition=partition, rows_max=rows_max)
+
+    def peek(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        *,
+        at: Sequence[int] | None = None,
+        rows_max: int,
+        hidden: Collection[str],
+    ) -> Peeked:
+        """A few rows as texts, the first ones or those of these numbers (from 0); of `hidden` columns nothing is read.
+
+        Columns that the file has not are left out.
+        """
+        with self._opened(path) as connection:
+            return peek(connection, path, columns, at=at, rows_max=rows_max, hidden=hidden)
+
+    def before_and_after(self, landed: Path, plan: Plan, contract: Contract, column: str, *, rows_max: int) -> Peeked:
+        """A promised column's first values as they landed and as a plan makes them. Raises PlanInapplicable."""
+        with self._opened(landed) as connection:
+            return before_and_after(connection, landed, plan, contract, column, rows_max=rows_max)
 
     @contextmanager
     def connection(self, path: Path, *, view: str) -> Iterator[duckdb.DuckDBPyConnection]:
