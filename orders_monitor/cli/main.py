@@ -10,9 +10,11 @@ from orders_monitor.cli.breaker import breaker
 from orders_monitor.cli.calibration import backtest, calibrate
 from orders_monitor.cli.money import budget, cost
 from orders_monitor.cli.publication import history, restore
+from orders_monitor.cli.policy import policy
 from orders_monitor.cli.record import replay, trace
 from orders_monitor.cli.review import review
 from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
+from orders_monitor.cli.reviewer import reviewer
 from orders_monitor.cli.stand_in import stand_in
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.pipeline import links
@@ -40,7 +42,8 @@ def commands(context: click.Context, declaration: Path | None, table_name: str |
 
     A night: `run --last 1`. A morning: `status`, `review list`, `review show DAY`, `review approve DAY --digest ...`.
 
-    Exit codes: 0 done (also where something waits), 1 we are broken, 2 the command is wrong, 3 refused.
+    Exit codes: 0 done (also where something waits), 1 we are broken, 2 the command is wrong, 3 refused
+    (nothing changed), 4 decided already by somebody else.
     """
     context.obj = (declaration, table_name)
 
@@ -103,7 +106,9 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
+for group in (review, messages, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
+    commands.add_command(group)
+for group in (policy, reviewer):
     commands.add_command(group)
 
 

@@ -9,11 +9,13 @@ import click
 from orders_monitor.component import read_declaration
 from orders_monitor.core.errors import (
     CalibrationRefused,
+    DecidedAlready,
     OrdersMonitorError,
     PublicationRefused,
     ReconciliationRefused,
     RestoreRefused,
     ReviewRefused,
+    SigningRefused,
 )
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
@@ -37,6 +39,23 @@ class Refused(Broken):
     exit_code = 3
 
 
+class Decided(Broken):
+    """Somebody else was first, and it is said who, what and when: exit code 4."""
+
+    exit_code = 4
+
+
+# What is refused leaves everything as it was.
+REFUSALS = (
+    ReviewRefused,
+    SigningRefused,
+    PublicationRefused,
+    RestoreRefused,
+    ReconciliationRefused,
+    CalibrationRefused,
+)
+
+
 class Plain(click.Group):
     """Commands whose errors, where they are ours, end in a sentence and never in a stack of frames."""
 
@@ -53,7 +72,9 @@ class Plain(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (ReviewRefused, PublicationRefused, RestoreRefused, ReconciliationRefused, CalibrationRefused) as error:
+        except DecidedAlready as error:
+            raise Decided(f"decided already: {error}") from error
+        except REFUSALS as error:
             raise Refused(f"refused: {error}") from error
         except OrdersMonitorError as error:
             raise Broken(str(error)) from error

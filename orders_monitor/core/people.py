@@ -36,6 +36,8 @@ _SMALL_ORDER = frozenset(
 def _a_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:100]!r} is no reviewer's name: a small letter, then up to 99 of a-z, 0-9 and _.@-")
+    if is_nobodys(name):
+        raise ValueError(f"{name!r} is nobody's name: the system itself answers by it")
     return name
 
 
@@ -92,9 +94,6 @@ class Reviewers(Value):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two reviewers are called {twice!r}")
-        taken = next((name for name in names if is_nobodys(name)), None)
-        if taken is not None:
-            raise ValueError(f"{taken!r} is nobody's name: the system itself answers by it")
         keys = [key for key in (*(reviewer.key for reviewer in self.reviewers), self.page_key) if key]
         shared = next((reviewer.name for reviewer in self.reviewers if keys.count(reviewer.key) > 1), None)
         if shared is not None:

@@ -48,6 +48,15 @@ class Allowance(Value):
     month_rows: int = Field(default=300_000, ge=0)
 
 
+class Used(Value):
+    """What the policy has settled by itself for a team, in the ISO week and the month of now: fixes and their rows."""
+
+    week_fixes: int = 0
+    month_fixes: int = 0
+    week_rows: int = 0
+    month_rows: int = 0
+
+
 class Settled(Value):
     """What the policy settles by itself in one partition: whose allowance it is, and how much of it."""
 
@@ -56,21 +65,23 @@ class Settled(Value):
     fixes: int = 0
     rows: int = 0
 
-    def why_not(self, *, week: tuple[int, int], month: tuple[int, int]) -> str | None:
-        """Why the allowance does not reach, after so many fixes and rows in the week and the month; None where it does.
+    def why_not(self, used: Used) -> str | None:
+        """Why the allowance does not reach, after what is used of it; None where it does.
 
         What mends nothing needs no allowance.
         """
         if not self.fixes:
             return None
-        for span, unit, used, more, limit in (
-            ("week", "fixes", week[0], self.fixes, self.allowance.week_fixes),
-            ("month", "fixes", month[0], self.fixes, self.allowance.month_fixes),
-            ("week", "rows", week[1], self.rows, self.allowance.week_rows),
-            ("month", "rows", month[1], self.rows, self.allowance.month_rows),
+        for span, unit, before, more, limit in (
+            ("week", "fixes", used.week_fixes, self.fixes, self.allowance.week_fixes),
+            ("month", "fixes", used.month_fixes, self.fixes, self.allowance.month_fixes),
+            ("week", "rows", used.week_rows, self.rows, self.allowance.week_rows),
+            ("month", "rows", used.month_rows, self.rows, self.allowance.month_rows),
         ):
-            if used + more > limit:
-                return f"{self.team} has used {used:,} of {limit:,} {unit} of this {span}, and this takes {more:,} more"
+            if before + more > limit:
+                return (
+                    f"{self.team} has used {before:,} of {limit:,} {unit} of this {span}, and this takes {more:,} more"
+                )
         return None
 
 

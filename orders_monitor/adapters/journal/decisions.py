@@ -1,14 +1,14 @@
 """Recording a decision: only one that names exactly what waits, and only the first."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
 from orders_monitor.adapters.journal.cases import Doubt, case_of, cases_of, decision_of
 from orders_monitor.core.errors import AllowanceSpent, DecidedAlready, ReviewRefused
-from orders_monitor.core.policy import Settled
+from orders_monitor.core.policy import Settled, Used
 from orders_monitor.core.review import EXPIRY, POLICY, Case, Decision, Gate, agreed, gate, is_among
 
 Sign = Callable[[Decision], str]
@@ -85,6 +85,16 @@ def last_id(connection: sa.Connection, table: str) -> int:
     """The id of the table's newest decision; 0 before the first."""
     query = sa.select(sa.func.coalesce(sa.func.max(_decisions.c.id), 0)).where(_decisions.c.table_name == table)
     return int(connection.execute(query).scalar_one())
+
+
+def used(connection: sa.Connection, team: str, *, now: datetime) -> Used:
+    """What the policy has settled by itself for a team, in the week (from Monday, UTC) and the month of now."""
+    day = now.astimezone(UTC).date()
+    week, month = day - timedelta(days=day.weekday()), day.replace(day=1)
+    (week_fixes, week_rows), (month_fixes, month_rows) = (
+        _settled_since(connection, team, since.isoformat()) for since in (week, month)
+    )
+    return Used(week_fixes=week_fixes, month_fixes=month_fixes, week_rows=week_rows, month_rows=month_rows)
 
 
 def refuse_late(expiry: Decision) -> None:
@@ -188,12 +198,7 @@ def _expiry(case: Case) -> Decision:
 
 
 def _require_allowance(connection: sa.Connection, case: Case, settled: Settled, now: datetime) -> None:
-    day = now.date()
-    week, month = day - timedelta(days=day.weekday()), day.replace(day=1)
-    why = settled.why_not(
-        week=_settled_since(connection, settled.team, week.isoformat()),
-        month=_settled_since(connection, settled.team, month.isoformat()),
-    )
+    why = settled.why_not(used(connection, settled.team, now=now))
     if why is not None:
         raise AllowanceSpent(table=case.table, partition=case.partition, why=why)
 
