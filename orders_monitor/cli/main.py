@@ -106,7 +106,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, messages, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
+for group in (review, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
     commands.add_command(group)
 for group in (policy, reviewer):
     commands.add_command(group)
