@@ -199,6 +199,7 @@ CODE_LOCATION = {
         "orders_daily/candidate: table_row_count_to_be_between (shows, daily UTC)",
         "orders_daily/candidate: unit_price_not_be_null (shows, daily UTC)",
         "orders_daily/investigation: budget (shows, daily UTC)",
+        "orders_daily/source: messages_delivered (shows, one for all partitions)",
         "orders_daily/source: schema_drift (shows, one for all partitions)",
     ],
     "jobs": [
@@ -214,6 +215,7 @@ CODE_LOCATION = {
     ],
     "sensors": [
         "orders_daily_decisions -> orders_daily_publish every 10 s, RUNNING",
+        "orders_daily_messages -> no run every 30 s, RUNNING",
         "orders_daily_schema_drift -> orders_daily_nightly every 60 s, RUNNING",
     ],
 }

@@ -8,13 +8,14 @@ import click
 
 from orders_monitor.cli.breaker import breaker
 from orders_monitor.cli.calibration import backtest, calibrate
+from orders_monitor.cli.messages import messages, told
 from orders_monitor.cli.money import budget, cost
-from orders_monitor.cli.publication import history, restore
 from orders_monitor.cli.policy import policy
+from orders_monitor.cli.publication import history, restore
 from orders_monitor.cli.record import replay, trace
 from orders_monitor.cli.review import review
-from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
 from orders_monitor.cli.reviewer import reviewer
+from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
 from orders_monitor.cli.stand_in import stand_in
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.pipeline import links
@@ -65,6 +66,7 @@ def run_command(
         click.echo(f"{table.name}: {len(named)} partitions, {len(named) - len(todo)} of them done already")
         ran = list(_shown(nights(table, todo, instance, again=again), of=len(todo)))
         _summary(context, desk, named)
+        told(desk, instance)
     if ran:
         click.echo(f"agent: {_total(ran)} spent")
     broken = [night for night in ran if night.broken]
@@ -106,7 +108,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
+for group in (review, messages, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
     commands.add_command(group)
 for group in (policy, reviewer):
     commands.add_command(group)

@@ -14,8 +14,9 @@ from pydantic import Field
 
 from orders_monitor.core.value import Value
 
-# What fails together: the model's service, the upstream, the files of the lake, the published table's log.
-Zone = Literal["model", "source", "warehouse", "publish"]
+# What fails together: the model's service, the upstream, the files of the lake, the published table's log, and each
+# channel by which people are told: a dead webhook must not keep the mail to the next level back.
+Zone = Literal["model", "source", "warehouse", "publish", "notify_webhook", "notify_email"]
 # release: a probe that ended without having shown anything. close: a person's word.
 Kind = Literal["failure", "trip", "probe", "success", "release", "close"]
 RESETS: tuple[Kind, ...] = ("success", "close")

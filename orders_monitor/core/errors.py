@@ -21,6 +21,7 @@
   x RestoreRefused         there is no such version to give back, or its bytes are not what they were
   x ReconciliationRefused  a reservation that is not settled by hand
   x CalibrationRefused     there is too little history to learn from
+  x NotDelivered           a message did not arrive, or may not have; it is tried again
 
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
@@ -195,3 +196,14 @@ class ReconciliationRefused(OrdersMonitorError):
         self.key, self.why = key, why
         run_id, step, attempt = key
         super().__init__(f"run {run_id} step {step} attempt {attempt}: {why}")
+
+
+class NotDelivered(OrdersMonitorError):
+    """A message that did not arrive. `unclear`: it may have, the answer was lost. The text holds no address's secret.
+
+    `alone`: only this message did not, for a setting or its recipient is not right; the channel is not to blame.
+    """
+
+    def __init__(self, *, channel: str, why: str, unclear: bool = False, alone: bool = False) -> None:
+        self.channel, self.why, self.unclear, self.alone = channel, why, unclear, alone
+        super().__init__(f"{channel}: {why}")

@@ -10,9 +10,10 @@ from orders_monitor.core.breaker import Breaker
 from orders_monitor.core.budget import Cap, Limits
 from orders_monitor.core.calendar import Calendar
 from orders_monitor.core.contract import Contract
+from orders_monitor.core.escalation import DEFAULT, Level
 from orders_monitor.core.expectation import Expectation
-from orders_monitor.core.policy import Policy
 from orders_monitor.core.people import Review
+from orders_monitor.core.policy import Policy
 from orders_monitor.core.promises import unasked, uncontrollable
 from orders_monitor.core.source import SourceDeclaration
 from orders_monitor.core.totals import Control
@@ -93,10 +94,15 @@ class Budget(Value):
 
 
 class Owners(Value):
-    """Who answers for the table: the team that pays, and the people or channel to call."""
+    """Who answers for the table: the team that pays, the people or channel to call, and who is told when.
+
+    `digest_h` is the hour, in the table's time zone, from which on the day before is told of in one message.
+    """
 
     team: str
     contacts: tuple[str, ...] = ()
+    escalation: tuple[Level, ...] = Field(default=DEFAULT, min_length=1)
+    digest_h: int = Field(default=8, ge=0, le=23)
 
 
 class MonitoredTable(Value):

@@ -6,6 +6,7 @@ from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.candidate import candidate_asset
 from orders_monitor.pipeline.investigation import investigation_asset
 from orders_monitor.pipeline.landed import landed_asset
+from orders_monitor.pipeline.messages import messages_check, messages_sensor
 from orders_monitor.pipeline.plan import plan_asset
 from orders_monitor.pipeline.profile import profile_asset
 from orders_monitor.pipeline.publish import published_asset
@@ -29,8 +30,8 @@ def build_table_monitor(table: MonitoredTable) -> dg.Definitions:
             candidate_asset(table),
             published_asset(table),
         ],
-        asset_checks=[schema_drift_check(table), candidate_checks(table)],
+        asset_checks=[schema_drift_check(table), messages_check(table), candidate_checks(table)],
         jobs=[nightly, publish, review_job(table)],
         schedules=[nightly_schedule(table, nightly)],
-        sensors=[schema_drift_sensor(table, nightly), decisions_sensor(table, publish)],
+        sensors=[schema_drift_sensor(table, nightly), decisions_sensor(table, publish), messages_sensor(table)],
     )

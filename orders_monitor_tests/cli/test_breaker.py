@@ -43,6 +43,8 @@ def test_show_says_what_is_open_until_when_and_what_to_type(types, tmp_path):
         f"           it works again? {typed}",
         "warehouse  closed",
         "publish    closed",
+        "notify_webhook  closed",
+        "notify_email  closed",
     ] == lines[2:]
 
 
@@ -50,7 +52,7 @@ def test_show_as_json_is_one_list(types):
     """The JSON names table, zone and state of each, and what the state knows."""
     rows = {row["zone"]: row for row in json.loads(types("show", "--json").stdout)}
 
-    assert ["model", "source", "warehouse", "publish"] == list(rows)
+    assert ["model", "source", "warehouse", "publish", "notify_webhook", "notify_email"] == list(rows)
     assert {"table": "small_shop", "zone": "publish", "state": "closed", "failures": 0} == rows["publish"]
     assert ("open", NOW_MS + 1_000 * OPEN_S) == (rows["source"]["state"], rows["source"]["until_ms"])
 

@@ -1,10 +1,11 @@
 """The breaker around the stages: three failures leave a zone alone, a person gets the case, and money is no failure."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from orders_monitor.core.breaker import Closed
+from orders_monitor.core.breaker import Closed, Zone
 from orders_monitor.core.errors import BreakerOpen, BudgetExhausted, SourceUnavailable
 from orders_monitor.core.investigation import Investigation, Spend
 from orders_monitor.core.plan import Plan
@@ -67,7 +68,7 @@ def kinds(desk, clock) -> dict[str, str]:
     return {zone: state.kind for zone, state in breaker.states(desk, clock=clock).items()}
 
 
-ALL_CLOSED = dict.fromkeys(("model", "source", "warehouse", "publish"), "closed")
+ALL_CLOSED = dict.fromkeys(get_args(Zone), "closed")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.heartbeats import Heartbeats
 from orders_monitor.adapters.journal.migrations import migrate
 from orders_monitor.adapters.journal.opened import chain_locks
+from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.adapters.journal.remembered import Remembered
 from orders_monitor.adapters.journal.spending import Spending
 from orders_monitor.adapters.journal.store import Durability, Store, open_store, utc_now
@@ -82,6 +83,10 @@ class Journal(Deciding, Spending, Remembered):
     def heartbeats(self) -> Heartbeats:
         """Which runs' processes are at work."""
         return Heartbeats(self._shelf_store)
+
+    def outbox(self, environment: str) -> Outbox:
+        """What people of an environment are to be told, and what became of it."""
+        return Outbox(self._store, environment=environment)
 
     def as_of(self, event_id: int) -> "Journal":
         """What `latest`, `history` and `cases` said when that event was the newest. To read; its opener closes it."""

@@ -263,3 +263,44 @@ def m008_signed_decisions(connection: sa.Connection) -> None:
     for column in ("seen", "fixes", "fixed_rows"):
         connection.execute(sa.text(f"ALTER TABLE decisions ADD COLUMN {column} BIGINT DEFAULT 0 NOT NULL"))
     connection.execute(sa.text("CREATE INDEX decisions_by_team ON decisions (team, recorded_at)"))
+
+
+@MIGRATIONS.append
+def m009_outbox(connection: sa.Connection) -> None:
+    """What was noted of incidents, what people are to be told of them, and how each attempt to tell it ended."""
+    metadata = sa.MetaData()
+    notes = sa.Table(
+        "incident_notes",
+        metadata,
+        _id(),
+        *map(_text, ("environment", "table_name", "incident", "kind", "body")),
+        _integer("at_ms"),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("incident_notes_by_table", notes.c.environment, notes.c.table_name, notes.c.id)
+    outbox = sa.Table(
+        "outbox",
+        metadata,
+        _id(),
+        *map(_text, ("environment", "message_key", "table_name", "incident", "kind")),
+        _integer("level"),
+        _text("body"),
+        *map(_integer, ("at_ms", "due_ms")),
+        sa.UniqueConstraint("environment", "message_key", name="messages_are_kept_once"),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("outbox_by_incident", outbox.c.environment, outbox.c.incident)
+    outcomes = sa.Table(
+        "outbox_outcomes",
+        metadata,
+        _id(),
+        _integer("message_id"),
+        *map(_text, ("delivery", "outcome", "holder", "why")),
+        *map(_integer, ("at_ms", "until_ms")),
+        sa.CheckConstraint(
+            "outcome IN ('claimed', 'sent', 'failed', 'unclear', 'given_up', 'again')", name="outbox_outcome"
+        ),
+        sqlite_autoincrement=True,
+    )
+    sa.Index("outbox_outcomes_by_message", outcomes.c.message_id, outcomes.c.id)
+    metadata.create_all(connection)

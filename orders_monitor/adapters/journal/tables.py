@@ -120,4 +120,38 @@ calibrations = sa.table(
     sa.column("body_digest", sa.Text),
     sa.column("recorded_at", sa.Text),
 )
+incident_notes = sa.table(
+    "incident_notes",
+    sa.column("id", sa.BigInteger),
+    sa.column("environment", sa.Text),
+    sa.column("table_name", sa.Text),
+    sa.column("incident", sa.Text),
+    sa.column("kind", sa.Text),
+    sa.column("body", sa.Text),
+    sa.column("at_ms", sa.BigInteger),
+)
+outbox = sa.table(
+    "outbox",
+    sa.column("id", sa.BigInteger),
+    sa.column("environment", sa.Text),
+    sa.column("message_key", sa.Text),
+    sa.column("table_name", sa.Text),
+    sa.column("incident", sa.Text),
+    sa.column("kind", sa.Text),
+    sa.column("level", sa.BigInteger),
+    sa.column("body", sa.Text),
+    sa.column("at_ms", sa.BigInteger),
+    sa.column("due_ms", sa.BigInteger),
+)
+outbox_outcomes = sa.table(
+    "outbox_outcomes",
+    sa.column("id", sa.BigInteger),
+    sa.column("message_id", sa.BigInteger),
+    sa.column("delivery", sa.Text),
+    sa.column("outcome", sa.Text),
+    sa.column("holder", sa.Text),
+    sa.column("why", sa.Text),
+    sa.column("at_ms", sa.BigInteger),
+    sa.column("until_ms", sa.BigInteger),
+)
 migrations = sa.table("migrations", sa.column("name", sa.Text), sa.column("applied_at", sa.Text))

@@ -1,0 +1,20 @@
+"""The log: one line a delivery, whatever is in it."""
+
+import logging
+
+from orders_monitor.core.messages import Delivery
+
+LOG = logging.getLogger("orders_monitor.messages")
+
+
+def log(delivery: Delivery) -> None:
+    """Write the line. A log is there always: it raises nothing."""
+    LOG.warning("%s", line_of(delivery))
+
+
+def line_of(delivery: Delivery) -> str:
+    """A delivery in one line: what would end it, move a cursor or turn the text around is spelt out."""
+    links = [f"{link.label}: {link.url}" for link in delivery.links]
+    whom = [f"for {delivery.address.to}"] if delivery.address.to else []
+    whole = " | ".join((delivery.subject, *whom, *delivery.lines, *links, f"message {delivery.id}"))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
