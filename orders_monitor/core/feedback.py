@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.editing import Change
 from orders_monitor.core.investigation import Ending
 from orders_monitor.core.plan import Action, Plan
 from orders_monitor.core.review import EXPIRY, POLICY, Decision
@@ -36,14 +37,15 @@ class Found(Value):
 class Edited(Value):
     """A reviewer's change of a plan: the plan before and after, the digest that they looked at, who and why.
 
-    `source` says by which door, `signature` proves who where anything does, `seen` is the partition's newest decision
-    of then.
+    `before` is the plan that nobody had changed yet. `source` says by which door, `signature` (over a rejection of the
+    digest with `editing.edit_text` as its note) proves who, `seen` is the partition's newest decision of then.
     """
 
     environment: str
     digest: str
     before: Plan
     plan: Plan
+    change: Change
     reviewer: str
     note: str
     source: str

@@ -41,6 +41,13 @@ def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
     """
     if plan.restore is not None:
         return desk.read(partition, "candidate", Candidate)  # its file is there: nothing is made anew
+    candidate = made(desk, partition, plan)
+    desk.record(partition, "candidate", candidate)
+    return candidate
+
+
+def made(desk: Desk, partition: str, plan: Plan) -> Candidate:
+    """The candidate of a plan, its files kept in the lake and nothing recorded. Raises as `make`."""
     landing = desk.read(partition, "landed", Landing)
     desk.require_same_bytes(landing, "plan", plan.landed_digest)
     if desk.lake.digest(landing.path) != landing.digest:
@@ -54,7 +61,7 @@ def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
         with guarded(desk, "warehouse", StoreUnavailable):
             kept = desk.lake.keep(file, **place, stage="candidate")
             aside = desk.lake.keep(quarantine, **place, stage="quarantine") if applied.quarantined_rows else None
-    candidate = Candidate(
+    return Candidate(
         plan_digest=plan.digest,
         landed_digest=landing.digest,
         path=kept.path,
@@ -67,5 +74,3 @@ def make(desk: Desk, partition: str, plan: Plan) -> Candidate:
         quarantine_path=None if aside is None else aside.path,
         quarantine_digest=None if aside is None else aside.digest,
     )
-    desk.record(partition, "candidate", candidate)
-    return candidate
