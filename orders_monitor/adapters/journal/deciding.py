@@ -1,11 +1,15 @@
 """The journal's part in which people and the policy decide, and publications are claimed."""
 
-from orders_monitor.adapters.journal import decisions, feedback, publications
+from collections.abc import Sequence
+
+from orders_monitor.adapters.journal import decisions, feedback, publications, revising
 from orders_monitor.adapters.journal.cases import case_of, cases_of
 from orders_monitor.adapters.journal.opened import Opened, partition_lock
+from orders_monitor.core.feedback import Edited
 from orders_monitor.core.policy import Settled, Used
 from orders_monitor.core.publication import Step
 from orders_monitor.core.review import Case, Decision, Publication, Verdict
+from orders_monitor.core.value import Value
 
 
 class Deciding(Opened):
@@ -71,6 +75,34 @@ class Deciding(Opened):
         if made.reviewer != answer.reviewer:
             decisions.refuse_late(made)
         return made
+
+    def revise(
+        self,
+        answer: Decision,
+        *,
+        environment: str,
+        edited: Edited,
+        bodies: Sequence[tuple[str, Value]],
+        sign: decisions.Sign | None = None,
+    ) -> None:
+        """Record a reviewer's edit of what waits, with the plan and the bytes that come of it: all of it or nothing.
+
+        `answer` names the digest by 12 characters or more, who edits it and by which door. Raises ReviewRefused, and
+        DecidedAlready where somebody was first.
+        """
+        table, partition = answer.table, answer.partition
+        said = {"digest": answer.digest, "reviewer": answer.reviewer, "note": answer.note, "source": answer.source}
+        decisions.require_well_formed(table=table, partition=partition, **said)
+        with self._store.writing(f"decisions {table}", partition_lock(table, partition)) as connection:
+            revising.revise(
+                connection,
+                answer,
+                environment=environment,
+                sign=sign,
+                doubt=self._doubt,
+                edited=edited,
+                bodies=bodies,
+            )
 
     def expire(self, table: str, partition: str, *, environment: str) -> Decision | None:
         """Reject what waits for a decision longer than it was given; None where there is no such."""
