@@ -92,14 +92,13 @@ class Day:
             self.answers.append(Answer(generation, approves=True, by="policy"))
 
     def ask(self) -> None:
-        """Whose decision it is. Asking about something else, or again after it expired, forgets what expired."""
+        """Whose decision it is. Asking about something else, or once it expired, forgets all until the expiry."""
         expired = self.status == "rejected" and self._first_of_tail().by == "expiry"
         if self.asked != self.planned or expired:
-            kept = [answer for answer in self.answers if answer.by != "expiry"]
+            gone = max((n for n, answer in enumerate(self.answers, start=1) if answer.by == "expiry"), default=0)
+            self.answers = self.answers[gone:]
             if self.claim is not None:
-                generation, count = self.claim
-                self.claim = generation, len([a for a in self.answers[:count] if a.by != "expiry"])
-            self.answers = kept
+                self.claim = self.claim[0], max(0, self.claim[1] - gone)
         last = self.published if self.claim is None else self.claim[0]
         self.asked, self.automatic = self.planned, last in (None, self.planned)
 
@@ -233,7 +232,8 @@ def publication(world: World, day: str, known: Day, step: str | None) -> Day:
     assert left, (seen, states)
     if "said" in ended:
         assert left[-1] == states[-1][0], (ended, seen, states)
-        assert isinstance(ended["said"], int) == (left[-1].status == "published" or known.claim is not None), ended
+        finished = left[-1].status == "published" or (known.claim is not None and states[0][1])
+        assert isinstance(ended["said"], int) == finished, (ended, states)
     return left[-1]
 
 
