@@ -6,6 +6,7 @@ How many people must agree was asked for (`Asked`) on the same digest; who is kn
 out before the gate is asked.
 """
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import model_validator
@@ -77,6 +78,10 @@ class Asked(Value):
         if not decision.by_a_person or self.route == "never":
             return False
         return self.route == "human" or not is_among(decision.reviewer, (*agreed, *self.not_by))
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time to decide has ended."""
+        return bool(self.deadline) and now > datetime.fromisoformat(self.deadline)
 
     @property
     def needed(self) -> int:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.candidate import candidate_asset
+from orders_monitor.pipeline.expiry import expiry_sensor
 from orders_monitor.pipeline.investigation import investigation_asset
 from orders_monitor.pipeline.landed import landed_asset
 from orders_monitor.pipeline.messages import messages_check, messages_sensor
@@ -33,5 +34,10 @@ def build_table_monitor(table: MonitoredTable) -> dg.Definitions:
         asset_checks=[schema_drift_check(table), messages_check(table), candidate_checks(table)],
         jobs=[nightly, publish, review_job(table)],
         schedules=[nightly_schedule(table, nightly)],
-        sensors=[schema_drift_sensor(table, nightly), decisions_sensor(table, publish), messages_sensor(table)],
+        sensors=[
+            schema_drift_sensor(table, nightly),
+            decisions_sensor(table, publish),
+            expiry_sensor(table),
+            messages_sensor(table),
+        ],
     )

@@ -7,7 +7,7 @@ from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.publication import Claimable, Done, Open, Refused
-from orders_monitor.core.review import Publication
+from orders_monitor.core.review import Publication, gate
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.breaker import guarded
@@ -87,7 +87,11 @@ def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
 
 def _ask_as_declared_now(desk: Desk, partition: str) -> None:
     """A declaration may be newer than what was asked of an approved candidate, and of whom: the gate knows today's."""
-    if desk.gate(partition).status != "approved":
+    case = desk.case(partition)
+    # A journal of before it was recorded whose decision a digest needs: the policy's own approval counts once asked.
+    never_asked = case.digest is not None and (case.asked is None or case.asked.digest != case.digest)
+    status = gate(case).status
+    if status != "approved" and not (status == "awaiting" and never_asked):
         return
     candidate = desk.read(partition, "candidate", Candidate)
     outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)

@@ -17,9 +17,10 @@ from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Gate
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys, metadata
-from orders_monitor.pipeline.deciding import Identity, put_to_decision, record_decision
+from orders_monitor.pipeline.deciding import put_to_decision, record_decision
 from orders_monitor.pipeline.quality import ask, page_of
 from orders_monitor.pipeline.resources import Desk, Stores, open_desk, said_plainly
+from orders_monitor.pipeline.signing_in import signed_already
 
 AMBER = dg.AssetCheckSeverity.WARN
 CheckContext = dg.AssetCheckExecutionContext
@@ -101,6 +102,9 @@ class DecisionConfig(dg.Config):
     decision: Answer
     reviewer: str = Field(description="Your name.")
     note: str = Field(default="", description="Why; kept with the decision.")
+    signature: str = Field(
+        default="", description="What `orders-monitor review sign` prints for this decision; only `dev` needs none."
+    )
 
 
 def review_job(table: MonitoredTable) -> dg.JobDefinition:
@@ -121,7 +125,9 @@ def review_job(table: MonitoredTable) -> dg.JobDefinition:
                 context.partition_key,
                 digest=config.digest,
                 verdict=config.decision.value,
-                by=Identity(config.reviewer, source=f"launchpad:{context.run_id}"),
+                by=signed_already(
+                    desk.settings, config.reviewer, config.signature, source=f"launchpad:{context.run_id}"
+                ),
                 note=config.note,
             )
             gate, ui_url = desk.gate(context.partition_key), desk.settings.ui_url

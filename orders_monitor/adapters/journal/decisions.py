@@ -55,7 +55,7 @@ def decide(
     case = case_of(connection, table=answer.table, partition=answer.partition, environment=environment, doubt=doubt)
     found = gate(case)
     _require_waiting(connection, case, found, answer, environment=environment, doubt=doubt)
-    if _is_over(case, now):
+    if case.asked_for.is_over(now):
         return _insert(connection, _expiry(case), environment=environment, now=now)
     whole = _about(case, answer)
     if sign is not None:
@@ -70,7 +70,7 @@ def decide(
 
 def expire(connection: sa.Connection, case: Case, *, now: datetime) -> Decision | None:
     """Reject what waits longer than it may; None where it need not be rejected. The caller holds the locks."""
-    if gate(case).status not in ("awaiting", "stale") or not _is_over(case, now):
+    if gate(case).status not in ("awaiting", "stale") or not case.asked_for.is_over(now):
         return None
     return _insert(connection, _expiry(case), environment=case.environment, now=now)
 
@@ -162,11 +162,6 @@ def _why_twice(case: Case, answer: Decision) -> str | None:
         return f"two other people are needed here: it is {answer.reviewer}'s own work"
     twice = is_among(answer.reviewer, agreed(case))
     return f"{answer.reviewer} has approved it; another person is needed" if twice else None
-
-
-def _is_over(case: Case, now: datetime) -> bool:
-    deadline = case.asked_for.deadline
-    return bool(deadline) and now > datetime.fromisoformat(deadline)
 
 
 def _about(case: Case, answer: Decision) -> Decision:
