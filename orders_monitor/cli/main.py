@@ -108,9 +108,22 @@ def publish_command(context: click.Context, partition: str) -> None:
 
 
 # Each group of commands is a module of its own.
-for group in (review, messages, restore, history, breaker, stand_in, trace, budget, cost, replay, calibrate, backtest):
-    commands.add_command(group)
-for group in (policy, reviewer):
+for group in (
+    review,
+    messages,
+    reviewer,
+    policy,
+    restore,
+    history,
+    breaker,
+    stand_in,
+    trace,
+    budget,
+    cost,
+    replay,
+    calibrate,
+    backtest,
+):
     commands.add_command(group)
 
 
