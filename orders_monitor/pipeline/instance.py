@@ -5,7 +5,10 @@ settings: everything under `<home>/dagster`, and runs, events and schedules in P
 So a command keeps its history although no DAGSTER_HOME is set, and ORDERS_MONITOR_HOME moves all of it.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
+
+STORAGE = "Dagster's storage"
 
 
 class SettingsStorage(DagsterStorage, ConfigurableClass):
@@ -84,14 +89,33 @@ def dagster_home(settings: Settings) -> Path:
     return settings.home / "dagster"
 
 
-def open_instance() -> dg.DagsterInstance:
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
     """The instance that `dagster dev` uses: of DAGSTER_HOME where that is set, else of the project's `dagster.yaml`.
 
-    Close it by `with`. Raises StoreUnavailable where PostgreSQL cannot be reached.
+    Raises StoreUnavailable where its storage cannot be reached or written, also while it is open: the server is away,
+    or the disk is full.
     """
-    if is_dagster_home_set():
-        return dg.DagsterInstance.get()
-    return dg.DagsterInstance.from_config(str(PROJECT_ROOT))
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - a command alone needs it, and not every Dagster process
+
+    home = is_dagster_home_set()
+    try:
+        with dg.DagsterInstance.get() if home else dg.DagsterInstance.from_config(str(PROJECT_ROOT)) as instance:
+            yield instance
+    except OperationalError as error:
+        raise StoreUnavailable(store=STORAGE, why=_why(str(error.orig))) from error
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        raise StoreUnavailable(store=STORAGE, why=_why(str(error))) from error
+
+
+def _why(said: str) -> str:
+    """What the driver or the disk says. SQLite calls a full disk an I/O error: the disk itself is asked."""
+    folder = dagster_home(read_settings())
+    if folder.is_dir() and shutil.disk_usage(folder).free == 0:
+        return f"No space left on device ({folder})"
+    return (said.strip().splitlines() or ["it gave no reason"])[0]
 
 
 def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStorage[Any]:
@@ -102,4 +126,4 @@ def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStora
     try:
         return DagsterPostgresStorage(url, inst_data=inst_data)
     except (DagsterPostgresException, OperationalError) as error:
-        raise StoreUnavailable(store="Dagster's storage", why="the PostgreSQL server cannot be reached") from error
+        raise StoreUnavailable(store=STORAGE, why="the PostgreSQL server cannot be reached") from error

@@ -139,8 +139,8 @@ def test_an_unreachable_server_is_one_sentence(project, monkeypatch):
     """Dagster's storage says that the server does not answer, and not with which password it was asked."""
     monkeypatch.setenv("ORDERS_MONITOR_DATABASE_URL", "postgresql://ada:s3cret@127.0.0.1:1/orders")
 
-    with pytest.raises(StoreUnavailable) as caught:
-        open_instance()
+    with pytest.raises(StoreUnavailable) as caught, open_instance():
+        pass
 
     assert "Dagster's storage: the PostgreSQL server cannot be reached" == str(caught.value)
 

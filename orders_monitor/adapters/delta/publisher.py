@@ -6,6 +6,7 @@ publication, also one at the same moment in another process, is recognised by De
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,7 @@ _PROPERTIES = {
 _ATTEMPTS = 5
 _RETRIES = 50
 _HISTORY_FIRST = 50
+_DRAWN = re.compile(r"\x1b\[\d*m|↳")
 
 
 class Version(Value):
@@ -249,4 +251,6 @@ def _day(partition: str) -> None:
 
 
 def _unavailable(table: str, error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(store=f"table {table}", why=str(error).splitlines()[0])
+    # The library draws a tree, the cause in its last line: no space left on device.
+    lines = (_DRAWN.sub("", line).strip() for line in str(error).splitlines())
+    return StoreUnavailable(store=f"table {table}", why=": ".join(filter(None, lines)) or type(error).__name__)

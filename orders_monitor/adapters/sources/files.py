@@ -26,6 +26,7 @@ from orders_monitor.adapters.sources.delimited import (
     why_not,
 )
 from orders_monitor.adapters.sources.listing import Found, looked_at, matching
+from orders_monitor.adapters.sources.staging import not_written
 from orders_monitor.core.errors import DeclarationInvalid, SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
 from orders_monitor.core.source import Fetch, Fetched, FilesSource, Missing, Unreadable
@@ -72,7 +73,8 @@ class Files:
         """Copy the partition's rows to the Parquet file `into`, in their order, with the totals of its control file.
 
         Where the control file is declared and not there yet, the delivery is not complete, and nothing is copied.
-        Raises SourceUnavailable, and ValueError where the partition is not a date.
+        Raises SourceUnavailable, StoreUnavailable where our own disk refuses, and ValueError where the partition is
+        not a date.
         """
         day_of(partition)
         found = self._find(partition)
@@ -154,7 +156,7 @@ class Files:
             except duckdb.Error as error:
                 # Reading and writing are one statement; a full disk must not be told as a broken file.
                 self._raise_if_unreadable(rows, found)
-                raise self._unavailable("its rows could be read and not be written here") from error
+                raise not_written(error) from error
         return 0 if copied is None else int(copied[0])
 
     def _rows_of(self, table: "_Table", found: Found, partition: str) -> "_Rows":

@@ -17,6 +17,7 @@ from uuid import UUID
 import duckdb
 
 from orders_monitor.adapters import quoting
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.schema import Schema
 
 Row = Sequence[object]
@@ -24,6 +25,7 @@ Row = Sequence[object]
 CHUNK_ROWS = 20_000
 ROW_GROUP_ROWS = 122_880
 MEMORY_MAX = "512MB"
+FULL_DISK = "No space left on device"
 
 # What a value can do wrong at the cast. Other errors of DuckDB (memory, disk) are ours and pass through.
 _MISFITS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
@@ -37,8 +39,8 @@ def write_parquet(rows: Iterable[Row], schema: Schema, into: Path) -> int:
     datetime, date, time, bytes, UUID, or None). The file appears whole or not at all; its folder must exist.
 
     Raises ValueError where the schema has a type or names that cannot be staged, or where a value is not exactly one
-    of its column's type; the message names column and row and never quotes the value. What `rows` raises passes
-    through.
+    of its column's type; the message names column and row and never quotes the value; and StoreUnavailable where the
+    disk refuses. What `rows` raises passes through.
     """
     binders = [_binder(column.type) for column in schema.columns]
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".staging-") as folder:
@@ -50,9 +52,19 @@ def write_parquet(rows: Iterable[Row], schema: Schema, into: Path) -> int:
                 _insert(connection, schema=schema, binders=binders, rows=chunk, rows_before=count)
                 count += len(chunk)
             staged = connection.table("staged")
-            staged.write_parquet(str(written), compression="zstd", row_group_size=ROW_GROUP_ROWS)
+            try:
+                staged.write_parquet(str(written), compression="zstd", row_group_size=ROW_GROUP_ROWS)
+            except duckdb.IOException as error:
+                raise not_written(error) from error
         written.replace(into)
     return count
+
+
+def not_written(error: duckdb.Error) -> StoreUnavailable:
+    """Our own disk refuses what the source gave: that says nothing about the source."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    why = FULL_DISK if FULL_DISK in str(error) else said[0]
+    return StoreUnavailable(store="lake", why=f"what landed cannot be written: {why}")
 
 
 def _open(*, spill_to: Path) -> duckdb.DuckDBPyConnection:
