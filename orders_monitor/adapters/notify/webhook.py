@@ -71,8 +71,8 @@ class Webhook:
         }
         try:
             connection.request("POST", path, body=body, headers=headers)
-            answer = connection.getresponse()
-            status, said = answer.status, answer.read(ANSWER_MAX)
+            with connection.getresponse() as answer:
+                status, said = answer.status, answer.read(ANSWER_MAX)
         except (OSError, HTTPException) as error:
             # Not chained: it may quote the address.
             raise _failed(f"no answer came ({type(error).__name__})", unclear=True) from None
@@ -86,13 +86,13 @@ class Webhook:
 def payload_of(delivery: Delivery) -> dict[str, object]:
     """The JSON of a delivery. Its last block is the id, the same whenever it is sent again."""
     links = "   ".join(f"<{escaped(link.url)}|{escaped(link.label)}>" for link in delivery.links)
-    sections = [*_sections([*_addressed(delivery), *delivery.lines]), *([links] if links else [])]
+    sections = list(_sections([*_addressed(delivery), *delivery.lines]))[:SECTIONS_MAX]
     blocks: list[dict[str, object]] = [
         {"type": "header", "text": {"type": "plain_text", "text": delivery.subject[:HEADER_MAX] or "-", "emoji": False}}
     ]
     blocks += [
         {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-        for text in sections[:SECTIONS_MAX]
+        for text in (*sections, *([links] if links else []))
     ]
     blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": delivery.id, "emoji": False}]})
     text = escaped("\n".join((delivery.subject, *delivery.lines)))
