@@ -99,7 +99,7 @@ def until_it_answers(act, *, tell: list[str]) -> tuple[Any, int]:
             return act(), attempt
         except StoreUnavailable as away:
             tell.append(str(away))
-            time.sleep(0.3)
+            time.sleep(0.3 * attempt)
     raise AssertionError(f"after {ATTEMPTS_MAX} attempts still: {tell[-1]}")
 
 
@@ -156,7 +156,7 @@ def test_a_commit_is_there_once(place, server):
                 said = publisher.publish()["said"]
                 tried += 1
                 assert tried <= ATTEMPTS_MAX, said
-                time.sleep(0.3 if isinstance(said, str) else 0)
+                time.sleep(0.3 * tried if isinstance(said, str) else 0)
             attempts, most = attempts + tried, max(most, tried)
     printed(
         "postgresql restarted, mid-commit",

@@ -238,7 +238,9 @@ def _is_trouble(error: sa.exc.DBAPIError | sqlite3.Error) -> bool:
     if isinstance(cause, sqlite3.Error):
         # Extended codes keep the plain one in their low byte.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLES
-    lost = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    # A server that dies in the midst of an answer is a bare DatabaseError of the driver's: the connection tells.
+    cut = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    lost = cut or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
     misspelt = str(cause).startswith("invalid dsn")  # an option in the URL that PostgreSQL does not know
     return lost or misspelt or getattr(cause, "pgcode", None) in _POSTGRES_TROUBLES
 
