@@ -7,6 +7,25 @@ Killed anywhere, the next attempt finds the open claim, looks at the Delta log, 
 from dataclasses import dataclass
 
 from orders_monitor.core.review import Case, Gate, Publication, gate
+from orders_monitor.core.value import Value
+
+
+class Claimed(Value):
+    """A claim with its times in UTC (ISO texts): when it was made, and when it ended; empty while it is open."""
+
+    publication: Publication
+    claimed_at: str
+    ended_at: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody knows yet if it was written."""
+        return not self.ended_at
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it has a receipt."""
+        return self.publication.delta_version is not None and not self.publication.voided
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from orders_monitor.core.schema import Schema
 from orders_monitor.core.totals import Total
 from orders_monitor.core.value import Value
 
+# Of a digest: enough for two versions of one partition never to look alike.
+VERSION_CHARACTERS = 16
 IncidentKind = Literal[
     "column_renamed",
     "type_changed",
@@ -103,7 +105,8 @@ class DatabaseSource(Value):
     """A table or view in any database that SQLAlchemy speaks.
 
     `url_env` names the environment variable that holds the URL (a URL carries a password and does not belong in
-    a declaration). `partition_column` compared with the partition's date picks the rows.
+    a declaration). `partition_column` compared with the partition's date picks the rows. `changed_column` says when a
+    row was last written: by it late data is seen, and without one it is not.
     """
 
     kind: Literal["database"]
@@ -111,6 +114,7 @@ class DatabaseSource(Value):
     relation: str
     schema_name: str | None = None
     partition_column: str
+    changed_column: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
 
 
@@ -144,6 +148,13 @@ class Source(Protocol):
 
     def schema(self, partition: str) -> Schema | None:
         """The schema that the partition would land with, from metadata only; None where there is nothing yet.
+
+        Raises SourceUnavailable.
+        """
+        ...
+
+    def version(self, partition: str) -> str | None:
+        """A text that is another one once the partition is changed, from metadata only; None where that cannot be said.
 
         Raises SourceUnavailable.
         """

@@ -15,6 +15,7 @@ from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.people import Review
 from orders_monitor.core.policy import Policy
 from orders_monitor.core.promises import unasked, uncontrollable
+from orders_monitor.core.retention import Retention
 from orders_monitor.core.source import SourceDeclaration
 from orders_monitor.core.totals import Control
 from orders_monitor.core.value import Value
@@ -106,7 +107,10 @@ class Owners(Value):
 
 
 class MonitoredTable(Value):
-    """Everything that the monitor of one table needs to know."""
+    """Everything that the monitor of one table needs to know.
+
+    `late_days` is for how many of the last partitions a change of the source is noticed after they have landed.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
     description: str = ""
@@ -123,6 +127,8 @@ class MonitoredTable(Value):
     breaker: Breaker = Breaker()
     policy: Policy = Policy()
     review: Review = Review()
+    late_days: int = Field(default=7, ge=0, le=366)
+    retention: Retention = Retention()
     agent: str = Field(default="orders_daily", pattern=r"^[a-z][a-z0-9_]*$")
     sample_values: Literal["masked", "none"] = "masked"
 

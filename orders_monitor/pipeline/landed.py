@@ -38,6 +38,8 @@ def land(desk: Desk, partition: str) -> Landing:
     with desk.lake.scratch() as scratch:
         file = scratch / "landed.parquet"
         with guarded(desk, "source", SourceUnavailable):
+            # Asked before the rows: what changes while they are copied is another version at the next look.
+            version = desk.source.version(partition)
             answer = desk.source.fetch(partition, file)
         if not isinstance(answer, Fetched):
             desk.engine.empty(desk.table.contract, file)
@@ -54,6 +56,7 @@ def land(desk: Desk, partition: str) -> Landing:
         problem=None if isinstance(answer, Fetched) else answer.why,
         unreadable=isinstance(answer, Unreadable),
         totals=answer.totals if isinstance(answer, Fetched) else (),
+        source_version=version,
     )
     desk.record(partition, "landed", landing)
     return landing

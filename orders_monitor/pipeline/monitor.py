@@ -7,6 +7,7 @@ from orders_monitor.pipeline.candidate import candidate_asset
 from orders_monitor.pipeline.expiry import expiry_sensor
 from orders_monitor.pipeline.investigation import investigation_asset
 from orders_monitor.pipeline.landed import landed_asset
+from orders_monitor.pipeline.late import late_data_sensor
 from orders_monitor.pipeline.messages import messages_check, messages_sensor
 from orders_monitor.pipeline.plan import plan_asset
 from orders_monitor.pipeline.profile import profile_asset
@@ -36,6 +37,7 @@ def build_table_monitor(table: MonitoredTable) -> dg.Definitions:
         schedules=[nightly_schedule(table, nightly)],
         sensors=[
             schema_drift_sensor(table, nightly),
+            late_data_sensor(table, nightly),
             decisions_sensor(table, publish),
             expiry_sensor(table),
             messages_sensor(table),

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from orders_monitor.adapters.journal.events import Event
-from orders_monitor.adapters.journal.remembered import Claimed
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan
+from orders_monitor.core.publication import Claimed
 from orders_monitor.core.review import Asked, Publication
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import sentences
@@ -105,7 +105,7 @@ def _of_claim(claimed: Claimed) -> Iterator[Moment]:
         "run": publication.run_id,
     }
     run = f"(run {publication.run_id})"
-    if not claimed.ended_at:
+    if claimed.is_open:
         yield Moment(at=claimed.claimed_at, what="claimed", sentence=f"{which}; it is not finished {run}", about=about)
         return
     how = "given up" if publication.voided else f"version {publication.delta_version}"

@@ -144,16 +144,23 @@ def _record(
         author=author,
     )
     found = [(kind, _newest(events, kind, before=planned.id)) for kind in _FOUND]
+    bodies = [(kind, _FOUND[kind].model_validate(event.body)) for kind, event in found if event is not None]
     desk.journal.record_all(
         table=table,
         partition=partition,
         run_id=desk.run_id,
         bodies=[
-            *((kind, _FOUND[kind].model_validate(event.body)) for kind, event in found if event is not None),
+            *((kind, _as_seen_last(desk, body) if isinstance(body, Landing) else body) for kind, body in bodies),
             ("plan", plan),
             ("candidate", candidate.model_copy(update={"plan_digest": plan.digest})),
         ],
     )
+
+
+def _as_seen_last(desk: Desk, landing: Landing) -> Landing:
+    """The source is as it was when it was last landed: going back to older bytes is no late data."""
+    last = desk.read(landing.partition, "landed", Landing)
+    return landing.model_copy(update={"source_version": last.source_version})
 
 
 def _put_to_decision(

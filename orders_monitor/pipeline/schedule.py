@@ -10,6 +10,8 @@ from orders_monitor.pipeline import keys, traces
 
 PUBLISH_RUN_MAX_S = 600
 TABLE_TAG = "orders_monitor/table"
+# Of the runs that wait for one partition: a publication first, then the night; a backfill has no priority, which is 0.
+PUBLISH_FIRST, NIGHTLY_SECOND = {"dagster/priority": "20"}, {"dagster/priority": "10"}
 
 
 def nightly_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
@@ -36,6 +38,7 @@ def publish_job(table: MonitoredTable) -> UnresolvedAssetJobDefinition:
             "orders_monitor/team": table.owners.team,
             # A publication that hangs holds the pool of one; after this it is called failed.
             "dagster/max_runtime": str(PUBLISH_RUN_MAX_S),
+            **PUBLISH_FIRST,
         },
     )
 
@@ -55,8 +58,7 @@ def nightly_schedule(table: MonitoredTable, job: UnresolvedAssetJobDefinition) -
         if not complete:
             return dg.SkipReason(f"no partition is complete yet; the first one is {table.partitions.start}")
         run_key = f"nightly:{complete[-1]}"
-        return dg.RunRequest(
-            run_key=run_key, partition_key=complete[-1], tags=traces.begun_by(f"{table.name}:{run_key}")
-        )
+        tags = {**NIGHTLY_SECOND, **traces.begun_by(f"{table.name}:{run_key}")}
+        return dg.RunRequest(run_key=run_key, partition_key=complete[-1], tags=tags)
 
     return schedule

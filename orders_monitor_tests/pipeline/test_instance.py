@@ -120,7 +120,10 @@ def test_the_instance_is_configured_as_declared(project):
     with open_instance() as instance:
         concurrency = instance.get_concurrency_config()
         assert 4 == concurrency.run_queue_config.max_concurrent_runs
-        assert [{"key": "dagster/backfill", "limit": 3}] == concurrency.run_queue_config.tag_concurrency_limits
+        assert [
+            {"key": "dagster/backfill", "limit": 3},
+            {"key": "orders_monitor/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
+        ] == concurrency.run_queue_config.tag_concurrency_limits
         assert ("op", 1) == (
             concurrency.pool_config.pool_granularity.value,
             concurrency.pool_config.default_pool_limit,

@@ -9,16 +9,8 @@ from orders_monitor.adapters.journal import events, tables
 from orders_monitor.adapters.journal.cases import decision_of, publications_of
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.opened import Opened
-from orders_monitor.core.review import Decision, Publication
-from orders_monitor.core.value import Value
-
-
-class Claimed(Value):
-    """A claim with its times in UTC (ISO texts): when it was made, and when it ended; empty while it is open."""
-
-    publication: Publication
-    claimed_at: str
-    ended_at: str = ""
+from orders_monitor.core.publication import Claimed
+from orders_monitor.core.review import Decision
 
 
 class Remembered(Opened):

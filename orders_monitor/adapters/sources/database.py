@@ -25,8 +25,9 @@ from orders_monitor.adapters.sources.sql_types import decimal_places, duckdb_typ
 from orders_monitor.adapters.sources.staging import write_parquet
 from orders_monitor.core.errors import SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
-from orders_monitor.core.source import DatabaseSource, Fetch, Fetched, Missing, Unreadable
+from orders_monitor.core.source import VERSION_CHARACTERS, DatabaseSource, Fetch, Fetched, Missing, Unreadable
 from orders_monitor.core.totals import Control, Total
+from orders_monitor.core.value import digest_of
 
 CHUNK_ROWS = 5_000
 CONNECT_S_MAX = 10
@@ -56,6 +57,25 @@ class Database:
         day_of(partition)
         with self._connect() as connection:
             return self._landing_schema(self._relation(connection))
+
+    def version(self, partition: str) -> str | None:
+        """Another text once a row of the partition came, went or was written again, by the declared `changed_column`.
+
+        One query for its newest value and the count of rows; None without the declaration, and without a row. Raises
+        SourceUnavailable, and ValueError where the partition is not a date.
+        """
+        day, changed = day_of(partition), self._declaration.changed_column
+        if changed is None:
+            return None
+        with self._connect() as connection:
+            relation = self._relation(connection)
+            if changed not in {column.name for column in relation.columns}:
+                raise self._unavailable(f"it has no column {changed!r} to see changes by")
+            table = self._table(relation)
+            newest = sa.cast(sa.func.max(table.c[changed]), sa.Text)
+            query = sa.select(newest, sa.func.count()).where(self._wanted(table, relation, day))
+            found, rows = connection.execute(query).one()
+        return digest_of([found, rows])[:VERSION_CHARACTERS] if rows else None
 
     def fetch(self, partition: str, into: Path) -> Fetch:
         """Copy the rows of the partition to the Parquet file `into`, by primary key where the relation has one.

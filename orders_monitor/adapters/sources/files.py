@@ -29,8 +29,9 @@ from orders_monitor.adapters.sources.listing import Found, looked_at, matching
 from orders_monitor.adapters.sources.staging import not_written
 from orders_monitor.core.errors import DeclarationInvalid, SourceUnavailable
 from orders_monitor.core.schema import ColumnSchema, Schema
-from orders_monitor.core.source import Fetch, Fetched, FilesSource, Missing, Unreadable
+from orders_monitor.core.source import VERSION_CHARACTERS, Fetch, Fetched, FilesSource, Missing, Unreadable
 from orders_monitor.core.totals import Control, Total
+from orders_monitor.core.value import digest_of
 
 PARTITION = "{partition}"
 MEMORY_MAX = "1GB"
@@ -68,6 +69,23 @@ class Files:
         except NotATable:
             return None
         return self._landing_schema(table)
+
+    def version(self, partition: str) -> str | None:
+        """Another text whenever somebody wrote one of the partition's files: their names, sizes and times.
+
+        None where there is no file, and of one file that holds every partition: what changed in it is not in metadata.
+        Raises SourceUnavailable, and ValueError where the partition is not a date.
+        """
+        day_of(partition)
+        found = self._find(partition) if PARTITION in self._declaration.path else None
+        if not isinstance(found, Found):
+            return None
+        control = [] if self._declaration.totals is None else [self._root / self._control_file(partition)]
+        try:
+            seen = [(path.name, path.stat()) for path in (*found.paths, *control) if path.exists()]
+        except OSError as error:
+            raise self._unavailable(f"it cannot be looked at: {error.strerror}") from None
+        return digest_of([[name, stat.st_size, stat.st_mtime_ns] for name, stat in seen])[:VERSION_CHARACTERS]
 
     def fetch(self, partition: str, into: Path) -> Fetch:
         """Copy the partition's rows to the Parquet file `into`, in their order, with the totals of its control file.

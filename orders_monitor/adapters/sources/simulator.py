@@ -36,6 +36,10 @@ class Simulator:
         """The schema that the partition lands with, from the calendar alone."""
         return _schema(self._shape(dt.date.fromisoformat(partition)))
 
+    def version(self, partition: str) -> str:  # noqa: ARG002 - the protocol's: no day of a simulated shop ever changes
+        """The same text for ever."""
+        return "simulated"
+
     def fetch(self, partition: str, into: Path) -> Fetch:
         """Write the day's rows to the Parquet file `into`. Always Fetched, an empty partition with 0 rows."""
         day = dt.date.fromisoformat(partition)
