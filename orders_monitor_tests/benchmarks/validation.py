@@ -151,7 +151,9 @@ def main(words: list[str]) -> int:
         few, path = Path(folder) / "few.parquet", Path(folder) / "orders.parquet"
         write_orders(few, WARM_ROWS)
         for name in names:
-            run(name, few, chosen.rows)
+            run(name, few, WARM_ROWS)
+        # A declaration's first night, which leaves behind what to read.
+        run(OURS[1], few, chosen.rows)
         write_orders(path, chosen.rows)
         runs = turns(names, path, rows=chosen.rows, rounds=chosen.rounds)
     busy = f"{os.getloadavg()[1]:.1f} processes wanted {os.cpu_count()} processors"
