@@ -9,17 +9,17 @@ PORT = 3001
 
 
 @click.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; see below.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="Port; 0 takes any free one."
 )
 @click.pass_context
 def serve_command(context: click.Context, host: str, port: int) -> None:
-    """Serve the review page until ctrl-c: what waits, why, and the buttons.
+    """Serve the review page until ctrl-c.
 
-    Whoever reaches the port is believed: in dev any name that is typed, elsewhere what ORDERS_MONITOR_PROXY_HEADER
-    says. So let nobody but you or the authenticating proxy reach it. Links in messages begin with
-    ORDERS_MONITOR_REVIEW_URL; other host names than its own and this machine's are not answered.
+    What waits, why, and the buttons. Whoever reaches the port is believed: in dev any name that is typed, elsewhere
+    what ORDERS_MONITOR_PROXY_HEADER says. So let nobody but you or the authenticating proxy reach it. Links in
+    messages begin with ORDERS_MONITOR_REVIEW_URL; other host names than its own and this machine's are not answered.
     """
     from orders_monitor.page.server import listening, serve  # noqa: PLC0415 - heavy, and only this command needs it
 

@@ -18,7 +18,7 @@ from orders_monitor.pipeline import casebook
 from orders_monitor.pipeline.deciding import Identity, record_decision
 
 VERDICTS: dict[str, Verdict] = {verdict: verdict for verdict in get_args(Verdict)}
-WORDS: dict[Verdict, tuple[str, str]] = {"approve": ("approved", "approval"), "reject": ("rejected", "rejection")}
+YOURS: dict[Verdict, str] = {"approve": "approval", "reject": "rejection"}
 
 
 def decide(request: Request, room: Room, pages: Pages) -> Response:
@@ -33,11 +33,11 @@ def decide(request: Request, room: Room, pages: Pages) -> Response:
     if verdict is None:
         return pages.message(400, "Nothing was recorded: a decision approves or rejects.", back=visit.path)
     if verdict == "reject" and not note:
-        return shown(visit, Told("wrong", "Nothing was recorded: to reject, say why."), 422)
+        return shown(visit, Told("wrong", "Nothing was recorded: to reject, say why.", form=visit.form), 422)
     try:
         return _recorded(visit, sender, verdict, note)
     except DecidedAlready as first:
-        return _too_late(visit, first, verdict)
+        return too_late(visit, first, YOURS[verdict])
     except (ReviewRefused, SigningRefused) as refused:
         return refused_page(visit, refused)
 
@@ -51,7 +51,7 @@ def sender_by_form(visit: Visit) -> Identity | Response:
         return visit.pages.message(403, why, back=visit.path)
     sender = sender_of(visit.request, visit.room, form)
     if sender.identity is None:
-        told = Told("wrong", looking.why_not or "Nothing was recorded: say who you are.", note=form.get("note", ""))
+        told = Told("wrong", looking.why_not or "Nothing was recorded: say who you are.", form=form)
         return shown(visit, told, 403 if looking.why_not else 422)
     return sender.identity
 
@@ -63,10 +63,10 @@ def refused_page(visit: Visit, refused: ReviewRefused | SigningRefused) -> Respo
         stale = desk.case(visit.partition).digest != form["digest"]
         view = casebook.view(desk, visit.partition)
     if not stale:
-        return shown(visit, Told("wrong", f"Nothing was recorded: {refused}.", note=form.get("note", "")), 403)
+        return shown(visit, Told("wrong", f"Nothing was recorded: {refused}.", form=form), 403)
     then = read_seen(form["seen"])
     sentence = "Nothing was recorded: the case changed after you opened it. This is what it is now."
-    told = Told("changed", sentence, () if then is None else changes(then, view), form.get("note", ""))
+    told = Told("changed", sentence, () if then is None else changes(then, view), form)
     return shown(visit, told, 409)
 
 
@@ -77,14 +77,18 @@ def _recorded(visit: Visit, by: Identity, verdict: Verdict, note: str) -> Respon
         gate = desk.gate(visit.partition)
     # Dagster's UI is told after the answer: a decision is recorded whether or not that works.
     told = BackgroundTask(visit.room.told, visit.table, gate)
-    response = RedirectResponse(f"{visit.path}?decided={made.id}", status_code=303, background=told)
+    return remembered(visit, by, RedirectResponse(f"{visit.path}?decided={made.id}", status_code=303, background=told))
+
+
+def remembered(visit: Visit, by: Identity, response: Response) -> Response:
+    """The answer to somebody who typed their name: the browser remembers it."""
     if visit.visitor.may_type:
         remember(response, visit.room, by.name)
     return response
 
 
-def _too_late(visit: Visit, first: DecidedAlready, verdict: Verdict) -> Response:
-    """Somebody was first, or the time was over: who, what and when."""
+def too_late(visit: Visit, first: DecidedAlready, yours: str) -> Response:
+    """Somebody was first, or the time was over: who, what and when; `yours` is what was not recorded."""
     return visit.pages.page(
         "decided",
         status=409,
@@ -93,6 +97,5 @@ def _too_late(visit: Visit, first: DecidedAlready, verdict: Verdict) -> Response
         back=visit.path,
         expired=first.reviewer == EXPIRY,
         first=first,
-        word=next((words[0] for known, words in WORDS.items() if known == first.verdict), first.verdict),
-        yours=WORDS[verdict][1],
+        yours=yours,
     )

@@ -15,6 +15,7 @@ from orders_monitor.page.answer import decide
 from orders_monitor.page.case import case_page
 from orders_monitor.page.guard import Guard
 from orders_monitor.page.inbox import inbox_page
+from orders_monitor.page.narrowing import narrow
 from orders_monitor.page.room import Room
 from orders_monitor.page.show import Pages
 from orders_monitor.page.who import remember
@@ -41,6 +42,7 @@ def review_app(room: Room) -> ASGIApp:
             route("/", inbox_page, "GET"),
             route(CASE, case_page, "GET"),
             route(f"{CASE}/decision", decide, "POST"),
+            route(f"{CASE}/plan", narrow, "POST"),
             route("/somebody-else", _forget, "POST"),
             route("/style.css", _style, "GET"),
         ],

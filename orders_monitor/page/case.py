@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from starlette.requests import Request
@@ -10,16 +10,20 @@ from starlette.responses import Response
 
 from orders_monitor.core.casebook import CaseView
 from orders_monitor.core.errors import ReviewRefused
+from orders_monitor.core.plan import Plan
 from orders_monitor.core.review import Verdict
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.page.chart import chart_of
 from orders_monitor.page.form import token_of
 from orders_monitor.page.inbox import WAITS
+from orders_monitor.page.lines import WORDS, rows_of
 from orders_monitor.page.room import Room
 from orders_monitor.page.seen import Seen
 from orders_monitor.page.show import Pages, case_path
 from orders_monitor.page.who import Visitor, visitor_of
 from orders_monitor.pipeline import casebook
+
+EDITABLE = (*WAITS, "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the page says above the case: of kind `done`, `changed` or `wrong`; and the note to be kept in the form."""
+    """What the page says above the case, of kind `done`, `changed` or `wrong`; and what was sent, to stay filled in."""
 
     kind: str = ""
     sentence: str = ""
     points: tuple[str, ...] = ()
-    note: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
 
 
 def visit_of(request: Request, room: Room, pages: Pages) -> Visit | Response:
@@ -83,17 +87,21 @@ def shown(visit: Visit, told: Told | None = None, status: int = 200) -> Response
     """The case as it is now, with something said above it."""
     try:
         with visit.room.desk(visit.table) as desk:
-            view = casebook.view(desk, visit.partition)
+            view, plan = casebook.view(desk, visit.partition), desk.read(visit.partition, "plan", Plan)
     except ReviewRefused as refused:
         return visit.pages.message(404, f"{refused}.", title="Nothing to see yet")
-    seen = Seen.of(view).text
+    seen, told = Seen.of(view).text, told or _after_redirect(visit, view, plan)
     return visit.pages.page(
         "case",
         status=status,
         view=view,
         visitor=visit.visitor,
-        told=told or _after_redirect(visit, view),
+        told=told,
         open=view.status in WAITS and view.digest is not None,
+        narrowed=view.status in EDITABLE and view.digest is not None and plan.restore is None,
+        lines=rows_of(plan, told.form),
+        words=WORDS,
+        columns=[column.name for column in visit.table.contract.columns],
         path=visit.path,
         anchors={found.id: number for number, found in enumerate(view.evidence, start=1)},
         charts=[drawn for drawn in map(chart_of, view.series) if drawn is not None],
@@ -103,8 +111,13 @@ def shown(visit: Visit, told: Told | None = None, status: int = 200) -> Response
     )
 
 
-def _after_redirect(visit: Visit, view: CaseView) -> Told:
-    """What was just recorded, where the address tells of a decision that this case has."""
+def _after_redirect(visit: Visit, view: CaseView, plan: Plan) -> Told:
+    """What was just recorded, where the address tells of a decision or a plan that this case has."""
+    if "changed" in visit.request.query_params and plan.origin == "reviewer":
+        then = (
+            "It is held: nothing of it is published." if plan.hold else "Nothing is approved yet: look again, decide."
+        )
+        return Told("done", f"Recorded: this is the plan as {plan.author} changed it.", (then,))
     number = visit.request.query_params.get("decided", "")
     made = next((decision for decision in view.decisions if str(decision.id) == number), None)
     if made is None:

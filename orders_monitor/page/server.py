@@ -37,7 +37,7 @@ def serve(tables: Iterable[MonitoredTable], settings: Settings, at: socket.socke
         told=lambda table, gate: _told(table, gate, settings),
         secret=secrets.token_bytes(32),
     )
-    logging.getLogger("orders_monitor.page").setLevel(logging.INFO)
+    _log_to_standard_error()
     config = uvicorn.Config(
         review_app(room),
         access_log=False,  # it has the query of every address; the guard's has not
@@ -49,6 +49,15 @@ def serve(tables: Iterable[MonitoredTable], settings: Settings, at: socket.socke
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     uvicorn.Server(config).run(sockets=[at])
+
+
+def _log_to_standard_error() -> None:
+    """One line a request: time, method, place, status and milliseconds."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("orders_monitor.page")
+    log.setLevel(logging.INFO)
+    log.addHandler(lines)
 
 
 def _told(table: MonitoredTable, gate: Gate, settings: Settings) -> None:
