@@ -86,7 +86,10 @@ def test_a_file_of_megabytes_is_not_read(tmp_path):
     [
         (
             None,
-            "# Who may decide, and whose signature is whose. Every change is reviewed like code.\nreviewers:\n  - ADA\n",
+            (
+                "# Who may decide, and whose signature is whose. Every change is reviewed like code.\n"
+                "reviewers:\n  - ADA\n"
+            ),
         ),
         ("# a\nreviewers: []  # b\n# c\n", "# a\nreviewers:\n  - ADA  # b\n# c\n"),
         ("page_key: ''\n", "page_key: ''\nreviewers:\n  - ADA\n"),
