@@ -21,8 +21,11 @@ def verdict_of(answer: Gate, plan: Plan, quality: Quality | None) -> str:
     causes = [s for s in (quality.signals if quality else ()) if s.severity != "info" and s.explained_by is None]
     wrong = causes[0].sentence if causes else "nothing is wrong with what landed"
     more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
+    if plan.hold is not None and plan.hold.why == wrong:
+        return f"{answer.sentence}{more}"
     done = "" if plan.hold else f"; to do: {', '.join(sentences.of_action(action) for action in plan.actions)}"
-    return f"{wrong}{more}{done}; {answer.sentence}"
+    by = f"; {plan.author} changed the plan" if plan.author else ""
+    return f"{wrong}{more}{done}{by}; {answer.sentence}"
 
 
 def effect_of(case: Case, answer: Gate, *, newest_version: int | None) -> tuple[str, ...]:
