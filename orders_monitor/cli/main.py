@@ -8,6 +8,7 @@ import click
 
 from orders_monitor.cli.breaker import breaker
 from orders_monitor.cli.calibration import backtest, calibrate
+from orders_monitor.cli.cases import cases
 from orders_monitor.cli.messages import messages, told
 from orders_monitor.cli.money import budget, cost
 from orders_monitor.cli.policy import policy
@@ -110,6 +111,7 @@ def publish_command(context: click.Context, partition: str) -> None:
 # Each group of commands is a module of its own.
 for group in (
     review,
+    cases,
     messages,
     reviewer,
     policy,
