@@ -31,5 +31,6 @@ def test_a_failed_check_says_it_in_one_line_and_links_the_page(shop):
         checks["email_match_regex"].description
     )
     assert shop.settings.docs_root / "small_shop" / DAY == page.parent
+    assert {page.parent, page.parent.parent / "read_ahead.json"} == set(page.parent.parent.iterdir())
     assert f"<h1>small_shop {DAY}</h1>" in html
     assert (True, False, False) == ("shaaad" in html, "shiped" in html, "ann.lee" in html)
