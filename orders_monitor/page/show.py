@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -41,30 +42,18 @@ class Pages:
 
     def __init__(self, *, now: Callable[[], datetime], environment: str, ui_url: str) -> None:
         self._now = now
-        self._templates = Environment(
-            loader=PackageLoader("orders_monitor.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_shown,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(environment=environment, ui_url=ui_url, status_word=SAID_OF_STATUS.__getitem__)
-        self._templates.globals.update(route_word=SAID_OF_ROUTE.__getitem__, case_path=case_path)
-        self._templates.globals.update(shares=chart.shares, WIDTH=chart.WIDTH, HEIGHT=chart.HEIGHT)
-        self._templates.filters.update(
-            age=self._age,
-            left=self._left,
-            urgency=self._urgency,
-            utc=_utc,
-            lines=_lines,
-            typed=_typed,
-            reached=_reached,
-        )
+        self._always = {
+            "environment": environment,
+            "ui_url": ui_url,
+            "age": self._age,
+            "left": self._left,
+            "urgency": self._urgency,
+        }
 
     def page(self, name: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
         """The page of a template."""
-        return HTMLResponse(self._templates.get_template(f"{name}.html").render(shown), status_code=status)
+        text = _templates().get_template(f"{name}.html").render(self._always | shown)
+        return HTMLResponse(text, status_code=status)
 
     def message(self, status: int, sentence: str, *, title: str = "", back: str = "/", more: str = "") -> HTMLResponse:
         """A page of one sentence, with a way on."""
@@ -73,7 +62,7 @@ class Pages:
 
     def style(self) -> str:
         """The one style sheet."""
-        return self._templates.get_template("style.css").render()
+        return _templates().get_template("style.css").render()
 
     def _age(self, moment: str) -> str:
         """How long ago that was: `2 h 5 min`."""
@@ -88,6 +77,23 @@ class Pages:
         """How soon that is: the class by which it is painted, beside its words."""
         left_s = (_time(moment) - self._now()).total_seconds()
         return "soon" if left_s < SOON_S else "later"
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, each compiled once in a process."""
+    made = Environment(
+        loader=PackageLoader("orders_monitor.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(status_word=SAID_OF_STATUS.__getitem__, route_word=SAID_OF_ROUTE.__getitem__)
+    made.globals.update(case_path=case_path, shares=chart.shares, WIDTH=chart.WIDTH, HEIGHT=chart.HEIGHT)
+    made.filters.update(utc=_utc, lines=_lines, typed=_typed, reached=_reached)
+    return made
 
 
 def case_path(table: str, partition: str) -> str:
