@@ -5,9 +5,9 @@ Unknown means human.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from orders_monitor.core.environment import Environment
 from orders_monitor.core.plan import ActionKind, Plan
@@ -33,6 +33,19 @@ REVERSIBLE: dict[ActionClass, Route] = {
     "quarantine_rows": "automatic",
     "accept_change": "automatic",
 }
+
+
+def _said_plainly(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """A union's own complaint names its branches, which nobody who edits YAML has heard of."""
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError(
+            "it is automatic, human, two_humans or never, or one of these for each of dev, staging and prod"
+        ) from None
+
+
+Routes = Annotated[Route | dict[Environment, Route], WrapValidator(_said_plainly)]
 
 
 class Allowance(Value):
@@ -94,7 +107,7 @@ class Policy(Value):
     `decide_within_h`: a case that nobody decides in so many hours is rejected.
     """
 
-    routes: dict[ActionClass, Route | dict[Environment, Route]] = Field(default_factory=dict)
+    routes: dict[ActionClass, Routes] = Field(default_factory=dict)
     quarantine_share_automatic: float = Field(default=0.01, ge=0, le=1)
     review_share_max: float = Field(default=0.05, ge=0, le=1)
     decide_within_h: int = Field(default=168, ge=1)

@@ -17,7 +17,18 @@ from orders_monitor.core.plan import (
     RenameColumn,
     ScaleColumn,
 )
-from orders_monitor.core.policy import CLASS_OF, STRICTNESS, ActionClass, Policy, Route, Ruling, decide
+from orders_monitor.core.policy import (
+    CLASS_OF,
+    STRICTNESS,
+    ActionClass,
+    Allowance,
+    Policy,
+    Route,
+    Ruling,
+    Settled,
+    Used,
+    decide,
+)
 from orders_monitor.core.predicate import IsNull
 
 
@@ -160,3 +171,34 @@ def test_no_table_makes_a_doubted_plan_automatic(origin):
 def test_an_unknown_class_is_for_a_person():
     """What neither the declaration nor the defaults name is not automatic."""
     assert ("human", "human") == (Policy().route("overwrite"), Policy().route("publish_unexplained"))
+
+
+@pytest.mark.parametrize(("environment", "route"), [("dev", "automatic"), ("staging", "human"), ("prod", "two_humans")])
+def test_each_environment_has_its_route(environment, route):
+    """One word for each environment; the one that is not named beside the others is for a person."""
+    policy = Policy(routes={"scale_column": {"dev": "automatic", "prod": "two_humans"}, "rename_column": "never"})
+    drawn = plan(ScaleColumn(column="a", divide_by=100))
+
+    ruling = decide(drawn, quarantined_share=0, overwrites=False, policy=policy, environment=environment)
+    assert Ruling(route=route, reasons=(f"scale_column: {route}",)) == ruling
+    assert "never" == policy.route("rename_column", environment)
+
+
+@pytest.mark.parametrize(
+    ("fixes", "rows", "used", "why"),
+    [
+        (0, 0, Used(week_fixes=9, week_rows=999), None),
+        (1, 5, Used(), None),
+        (1, 5, Used(week_fixes=1, month_fixes=3, week_rows=5, month_rows=35), None),
+        (1, 0, Used(week_fixes=2), "shop has used 2 of 2 fixes of this week, and this takes 1 more"),
+        (1, 0, Used(month_fixes=4), "shop has used 4 of 4 fixes of this month, and this takes 1 more"),
+        (1, 6, Used(week_rows=5), "shop has used 5 of 10 rows of this week, and this takes 6 more"),
+        (1, 1_001, Used(month_rows=39), "shop has used 0 of 10 rows of this week, and this takes 1,001 more"),
+        (1, 2, Used(month_rows=39), "shop has used 39 of 40 rows of this month, and this takes 2 more"),
+    ],
+)
+def test_the_allowance_reaches_to_its_last_fix_and_row(fixes, rows, used, why):
+    """In the week and in the month, in fixes and in rows; what mends nothing takes none of it."""
+    allowance = Allowance(week_fixes=2, month_fixes=4, week_rows=10, month_rows=40)
+
+    assert why == Settled(team="shop", allowance=allowance, fixes=fixes, rows=rows).why_not(used)

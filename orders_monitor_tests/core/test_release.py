@@ -82,3 +82,12 @@ def test_a_release_whose_parts_disagree_cannot_be_made(update, says):
     """A version, a pin, a price or a tool that does not fit is refused."""
     with pytest.raises(ValidationError, match=says):
         Release.model_validate(release().model_dump(mode="json") | update)
+
+
+def test_an_author_is_part_of_the_digest_and_none_is_not():
+    """A release that names nobody is what it was before releases had authors; another author is another release."""
+    ours = release()
+    named = [ours.model_copy(update={"author": name}).digest for name in ("ada", "bob")]
+
+    assert "author" not in ours.model_dump(mode="json")
+    assert 3 == len({ours.digest, *named})

@@ -4,6 +4,7 @@ import pytest
 
 from orders_monitor.component import read_declaration
 from orders_monitor.core.errors import DeclarationInvalid
+from orders_monitor.core.modes import MODES
 from orders_monitor.core.table import Partitions
 
 DECLARATION = """\
@@ -34,7 +35,30 @@ attributes:
     team: shop
 """
 
+ROUTES = "it is automatic, human, two_humans or never, or one of these for each of dev, staging and prod"
+NO_NAME = "is no reviewer's name: a small letter, then up to 99 of a-z, 0-9 and _.@-"
 MISTAKES = [
+    (
+        "team: shop",
+        "team: shop\n  policy:\n    routes: {overwrite: sometimes}",
+        f"27: policy.routes.overwrite: {ROUTES}",
+    ),
+    (
+        "team: shop",
+        "team: shop\n  policy:\n    routes:\n      overwrite: {prod: human, test: human}",
+        f"28: policy.routes.overwrite: {ROUTES}",
+    ),
+    (
+        "team: shop",
+        "team: shop\n  review:\n    assigned:\n      - {reviewers: [ada], when: [drift, sunday]}",
+        "28: review.assigned.0.when.1: 'sunday' is no failure mode, kind of signal or kind of drift: "
+        + ", ".join(sorted(MODES)),
+    ),
+    (
+        "team: shop",
+        "team: shop\n  review:\n    assigned:\n      - reviewers: [Ada]",
+        f"28: review.assigned.0.reviewers.0: 'Ada' {NO_NAME}",
+    ),
     ("team: shop", "team: [shop]", "25: owners.team: Input should be a valid string"),
     (
         "team: shop",
