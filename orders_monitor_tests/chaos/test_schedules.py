@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.candidate import Candidate, Validation
-from orders_monitor.core.errors import PublicationRefused, ReviewRefused
+from orders_monitor.core.errors import PublicationRefused, RestoreRefused, ReviewRefused
 from orders_monitor.core.expectation import Asked
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.plan import Plan, PublishAsIs
@@ -29,11 +29,12 @@ from orders_monitor.pipeline.deciding import Identity, put_to_decision, record_d
 from orders_monitor.pipeline.publish import publish
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk
+from orders_monitor.pipeline.restoring import ThereAlready, propose
 from orders_monitor_tests.chaos.rig import STEPS, Dying, Place, commits, printed, receipts, rows_of
 
 pytestmark = pytest.mark.chaos
 SCHEDULES, SEED = int(os.environ.get("SCHEDULES", "2000")), int(os.environ.get("SEED", "5"))
-A_HOME, DAYS, STEPS_MAX, GENERATIONS = 100, 2, 8, 3
+A_HOME, DAYS, STEPS_MAX, GENERATIONS = 100, 2, 10, 3
 FIRST = date(2026, 3, 1)
 ROWS = """
 SELECT i AS order_id, 'paid' AS status, CAST(1 AS BIGINT) AS quantity, 'c' || i || '@example.com' AS email,
@@ -42,11 +43,15 @@ FROM range({rows}) t(i)
 """
 
 
+# What is planned or published: the number of the publication that is given back, 0 for a night; and the generation.
+Planned = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Answer:
-    """A decision of the model: on which generation, what, and by whom."""
+    """A decision of the model: on which plan, what, and by whom."""
 
-    generation: int
+    plan: Planned
     approves: bool
     by: str
 
@@ -55,14 +60,14 @@ class Answer:
 class Day:
     """What the model knows of a partition.
 
-    `claim` is a publication that was begun and not finished: its generation, and how many answers there were then.
-    `last` is the newest generation that was written or claimed; `asked` the one that was asked about last.
+    `claim` is a publication that was begun and not finished: its plan, and how many answers there were until then.
+    `asked` is the plan that was asked about last.
     """
 
-    planned: int | None = None
-    published: int | None = None
-    claim: tuple[int, int] | None = None
-    asked: int | None = None
+    planned: Planned | None = None
+    published: Planned | None = None
+    claim: tuple[Planned, int] | None = None
+    asked: Planned | None = None
     automatic: bool = False
     answers: list[Answer] = field(default_factory=list)
     people_spoke: bool = False
@@ -75,7 +80,7 @@ class Day:
             return "no_plan"
         if self.planned == self.published:
             return "published"
-        others = [number for number, answer in enumerate(self.answers) if answer.generation != self.planned]
+        others = [number for number, answer in enumerate(self.answers) if answer.plan != self.planned]
         tail = self.answers[max(others, default=-1) + 1 :]
         for answer in tail:
             if not answer.approves:
@@ -86,10 +91,15 @@ class Day:
 
     def night(self, generation: int) -> None:
         """A run: a day's first bytes are for the policy, others than those that readers may see for a person."""
-        self.planned = generation
+        self.planned = 0, generation
         self.ask()
-        if self.automatic and not self.people_spoke and self.status in ("awaiting", "stale"):
-            self.answers.append(Answer(generation, approves=True, by="policy"))
+        if self.automatic and self.status in ("awaiting", "stale"):
+            self.answers.append(Answer(self.planned, approves=True, by="policy"))
+
+    def restore(self, number: int, generation: int) -> None:
+        """An earlier publication is proposed again, to a person."""
+        self.planned = number, generation
+        self.ask()
 
     def ask(self) -> None:
         """Whose decision it is. Asking about something else, or once it expired, forgets all until the expiry."""
@@ -100,7 +110,8 @@ class Day:
             if self.claim is not None:
                 self.claim = self.claim[0], max(0, self.claim[1] - gone)
         last = self.published if self.claim is None else self.claim[0]
-        self.asked, self.automatic = self.planned, last in (None, self.planned)
+        self.asked, new = self.planned, last in (None, self.planned)
+        self.automatic = new and not self.people_spoke and self.planned is not None and not self.planned[0]
 
     def _first_of_tail(self) -> Answer:
         return next(a for a in reversed(self.answers) if not a.approves)
@@ -114,7 +125,7 @@ class Day:
     def claimed(self) -> None:
         """What is approved now is being written."""
         assert self.planned is not None
-        others = [number for number, answer in enumerate(self.answers) if answer.generation != self.planned]
+        others = [number for number, answer in enumerate(self.answers) if answer.plan != self.planned]
         begin = max(others, default=-1) + 1
         count = next(n for n, a in enumerate(self.answers) if n >= begin and (self.automatic or a.by == "ada"))
         self.claim = self.planned, count + 1
@@ -135,6 +146,7 @@ class World:
     files: dict[int, Path]
     digests: dict[int, str]
     asked: dict[int, Asked]
+    plans: dict[str, Planned] = field(default_factory=dict)
 
     def night(self, day: str, generation: int, run_id: str) -> None:
         """What the stages record of a day's rows, its expectations answered once for all days."""
@@ -146,6 +158,27 @@ class World:
         desk.record(day, "asked", self.asked[generation])
         desk.record(day, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
         put_to_decision(desk, day, plan=plan, candidate=candidate, outcomes=outcomes)
+        self.plans[self.desk.case(day).digest or ""] = 0, generation
+
+    def restore(self, day: str, known: Day, chance: random.Random) -> None:
+        """Propose one of the day's earlier publications again."""
+        if known.claim is not None and self.seen(day)[2]:
+            known.received()
+        before = [p for p in self.desk.case(day).publications if p.delta_version is not None and not p.voided]
+        target = chance.choice(before) if before else None
+        version = 0 if target is None else target.delta_version or 0
+        try:
+            made = propose(self.desk, day, version=version, by=Identity("ada", source="test"))
+        except RestoreRefused:
+            assert target is None
+            return
+        assert target is not None
+        generation = self.plans[target.digest][1]
+        assert known.published is not None
+        assert isinstance(made, ThereAlready) == (generation == known.published[1])
+        if not isinstance(made, ThereAlready):
+            self.plans[made.digest] = target.number, generation
+            known.restore(target.number, generation)
 
     def _parts(self, desk: Desk, day: str, generation: int) -> tuple[Landing, Plan, Candidate]:
         with desk.lake.scratch() as scratch:
@@ -170,17 +203,13 @@ class World:
         )
         return landing, plan, candidate
 
-    def seen(self, day: str) -> tuple[int | None, int | None, bool]:
-        """By the journal: the generation published, the one claimed and not received; whether that is in the log."""
+    def seen(self, day: str) -> tuple[Planned | None, Planned | None, bool]:
+        """By the journal: the plan published, the one claimed and not received; whether that is in the log."""
         case = self.desk.case(day)
         claim = next((p for p in case.publications if p.delta_version is None and not p.voided), None)
         written = claim is not None and (day, str(claim.number)) in {c[:2] for c in commits(self.place)}
-        published = None if case.published is None else self.generation(case.published.path)
-        return published, None if claim is None else self.generation(claim.path), written
-
-    def generation(self, path: str) -> int:
-        """Whose bytes a file of the lake holds, by its name."""
-        return next(g for g, digest in self.digests.items() if digest == Path(path).stem)
+        published = None if case.published is None else self.plans[case.published.digest]
+        return published, None if claim is None else self.plans[claim.digest], written
 
     def read(self, day: str) -> int | None:
         """The generation that a reader of the table sees; a mixed or halved one is an assertion."""
@@ -278,7 +307,9 @@ def scheduled(world: World, chance: random.Random, number: int) -> tuple[int, in
     for at in range(steps):
         day = chance.choice(list(days))
         known = days[day]
-        what = chance.choices(("night", "backfill", "decide", "expire", "publish", "kill"), (4, 1, 5, 1, 3, 5))[0]
+        what = chance.choices(
+            ("night", "backfill", "restore", "decide", "expire", "publish", "kill"), (4, 1, 2, 6, 1, 3, 5)
+        )[0]
         if what == "night":
             generation = chance.randrange(GENERATIONS)
             world.night(day, generation, f"night-{number}-{at}")
@@ -288,6 +319,8 @@ def scheduled(world: World, chance: random.Random, number: int) -> tuple[int, in
             for each, state in days.items():
                 world.night(each, generation, f"backfill-{number}-{at}-{each}")
                 state.night(generation)
+        elif what == "restore":
+            world.restore(day, known, chance)
         elif what == "decide":
             decision(world, day, known, approves=chance.random() < 0.7, stale=chance.random() < 0.2)
         elif what == "expire":
@@ -308,7 +341,8 @@ def agree(world: World, days: dict[str, Day]) -> None:
     for day, known in days.items():
         assert known.status == world.desk.gate(day).status, (day, known)
         _, claimed, written = world.seen(day)
-        assert (claimed if written else known.published) == world.read(day), (day, known)
+        newest = claimed if written else known.published
+        assert (None if newest is None else newest[1]) == world.read(day), (day, known)
 
 
 @contextmanager
