@@ -25,8 +25,8 @@ from orders_monitor.pipeline.deciding import record_decision
 from orders_monitor.pipeline.editing import edit
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
-from orders_monitor.pipeline.review import evaluation_of
 from orders_monitor.pipeline.sentences import visible
+from orders_monitor.pipeline.showing import show
 from orders_monitor.pipeline.signing_in import identity_of
 
 DIGEST = click.option("--digest", required=True, help="At least 12 characters of the digest that `review show` prints.")
@@ -250,8 +250,7 @@ def _table_with(context: click.Context, partition: str) -> MonitoredTable:
 def _show_in_the_ui(desk: Desk, partition: str) -> None:
     """The partition's check in Dagster says at once what the gate says now."""
     with open_instance() as instance:
-        shown = evaluation_of(desk.gate(partition), desk.table, instance, desk.settings.ui_url)
-        instance.report_runless_asset_event(shown)
+        show(instance, desk.gate(partition), desk.table, desk.settings.ui_url)
 
 
 def _now() -> datetime:

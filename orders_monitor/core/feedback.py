@@ -55,12 +55,13 @@ class Edited(Value):
 
 
 class Decided(Value):
-    """A decision and what it was about. `edited_from` is the plan that a reviewer changed into this one."""
+    """A decision and what it was about. `edited_from` is the plan that a reviewer changed into this one, and why."""
 
     environment: str
     decision: Decision
     plan: Plan
     edited_from: Plan | None = None
+    edit_note: str = ""
     found: Found = Found()
     landed_rows: int
     rows: int
@@ -93,6 +94,7 @@ class LabelledCase(Value):
     signals: tuple[Named, ...]
     proposed: tuple[dict[str, Any], ...]
     edited_from: tuple[dict[str, Any], ...]
+    edit_reason: str
     plan: tuple[dict[str, Any], ...]
     landed_rows: int | None
     rows: int | None
@@ -110,11 +112,13 @@ def decided(
     found: Found,
 ) -> Decided:
     """The record of a decision. `edited` is the partition's newest edit, `found` of the plan's own bytes."""
+    mine = edited if edited is not None and edited.plan == plan else None
     return Decided(
         environment=environment,
         decision=decision,
         plan=plan,
-        edited_from=edited.before if edited is not None and edited.plan == plan else None,
+        edited_from=None if mine is None else mine.before,
+        edit_note="" if mine is None else mine.note,
         found=found,
         landed_rows=candidate.landed_rows,
         rows=candidate.rows,
@@ -166,6 +170,7 @@ def _of_decision(case: Decided) -> LabelledCase:
         quarantined_rows=case.quarantined_rows,
         duplicate_rows=case.duplicate_rows,
         edited_from=() if case.edited_from is None else _deeds(case.edited_from),
+        edit_reason=case.edit_note,
         **_common(case.plan, case.found),
     )
 
@@ -178,7 +183,7 @@ def _of_hold(edited: Edited, recorded_at: str) -> LabelledCase:
         label="held",
         verdict="reject",
         reviewer=edited.reviewer,
-        reason=edited.note,
+        reason=edited.note or ("" if edited.plan.hold is None else edited.plan.hold.why),
         source=edited.source,
         recorded_at=recorded_at,
         decision=None,
@@ -188,6 +193,7 @@ def _of_hold(edited: Edited, recorded_at: str) -> LabelledCase:
         quarantined_rows=None,
         duplicate_rows=None,
         edited_from=_deeds(edited.before),
+        edit_reason=edited.note,
         **_common(edited.plan, edited.found),
     )
 

@@ -14,7 +14,7 @@ from orders_monitor.page.app import review_app
 from orders_monitor.page.room import Room
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import open_desk
-from orders_monitor.pipeline.review import evaluation_of
+from orders_monitor.pipeline.showing import show
 from orders_monitor.settings import Settings
 
 BACKLOG = 64
@@ -63,4 +63,4 @@ def _log_to_standard_error() -> None:
 def _told(table: MonitoredTable, gate: Gate, settings: Settings) -> None:
     """Show the answer on the candidate's check in Dagster's UI."""
     with open_instance() as instance:
-        instance.report_runless_asset_event(evaluation_of(gate, table, instance, settings.ui_url))
+        show(instance, gate, table, settings.ui_url)

@@ -7,7 +7,7 @@ import dagster as dg
 from orders_monitor.core.review import Case, Decision, gate
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline.resources import Desk, open_desk, said_plainly
-from orders_monitor.pipeline.review import evaluation_of
+from orders_monitor.pipeline.showing import show
 
 
 def expire_overdue(desk: Desk) -> tuple[Decision, ...]:
@@ -33,10 +33,10 @@ def expiry_sensor(table: MonitoredTable) -> dg.SensorDefinition:
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with said_plainly(), open_desk(table, run_id="expiry") as desk:
             expired = expire_overdue(desk)
-            gates, ui_url = [desk.gate(decision.partition) for decision in expired], desk.settings.ui_url
+            for decision in expired:
+                show(context.instance, desk.gate(decision.partition), table, desk.settings.ui_url)
         named = ", ".join(decision.partition for decision in expired)
         return dg.SensorResult(
-            asset_events=[evaluation_of(answer, table, context.instance, ui_url) for answer in gates],
             skip_reason=f"rejected: {named}" if expired else "nothing waits longer than it may",
         )
 
