@@ -15,6 +15,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from orders_monitor.cli.main import commands
+from orders_monitor.core.casebook import CaseSummary
+from orders_monitor.core.editing import WORDS
 from orders_monitor_tests.small_shop import csv_of, declared, rows_of
 
 SCRIPT = Path(sys.executable).with_name("orders-monitor")
@@ -185,23 +187,33 @@ def test_status_counts_and_links(terminal):
     ] == seen.stdout.splitlines()
 
 
+def timeless(text: str) -> list[str]:
+    """The lines of an output, its waiting times as they are on every machine."""
+    return re.sub(r"waits \d+ (min|h)(, 6 d left)?", "waits T", text).splitlines()
+
+
 def test_the_list_is_what_needs_a_person(terminal):
-    """`review list` shows what waits and what is held, with what to type; what is published is not in it."""
+    """`review list` shows what waits, since when, for whom and what is wrong; what is published is not in it."""
     digests = {day: (row["digest"] or "-")[:12] for day, row in terminal.listed().items()}
+    done = "publish the rows, read status from the landed column order_status"
+    renamed = f"column 'status' came as 'order_status' (score 0.90); to do: {done}"
     seen = terminal.types("review", "list")
 
     assert [
-        f"{WAITING}  awaiting     {digests[WAITING]}  waits for a decision on {digests[WAITING]}",
+        f"{WAITING}  awaiting   {digests[WAITING]}  waits T; for a person of shop",
+        f"            {renamed}; waits for a decision on {digests[WAITING]}",
         f"            {terminal.next('review', 'show', WAITING)}",
-        f"{HELD}  held         -             held: there is no file '2026-03-05.csv'",
-        f"{ALSO_WAITING}  awaiting     {digests[ALSO_WAITING]}  waits for a decision on {digests[ALSO_WAITING]}",
+        f"{HELD}  held       -             waits T",
+        "            held: there is no file '2026-03-05.csv' (and 1 more)",
+        f"{ALSO_WAITING}  awaiting   {digests[ALSO_WAITING]}  waits T; for a person of shop",
+        f"            {renamed}; waits for a decision on {digests[ALSO_WAITING]}",
         f"            {terminal.next('review', 'show', ALSO_WAITING)}",
-    ] == seen.stdout.splitlines()
+    ] == timeless(seen.stdout)
 
 
 @pytest.mark.slow
 def test_the_json_list_is_nothing_but_json(terminal):
-    """The installed script's standard output is one JSON list whose objects have the five promised keys."""
+    """The installed script's standard output is one JSON list whose objects have the promised keys."""
     seen = terminal.starts("review", "list", "--json")
     rows = json.loads(seen.stdout)
 
@@ -209,7 +221,7 @@ def test_the_json_list_is_nothing_but_json(terminal):
     assert [(WAITING, "awaiting"), (HELD, "held"), (ALSO_WAITING, "awaiting")] == [
         (row["partition"], row["status"]) for row in rows
     ]
-    assert [{"table", "partition", "digest", "verdict", "status"}] * 3 == [set(row) for row in rows]
+    assert [set(CaseSummary.model_fields)] * 3 == [set(row) for row in rows]
     assert [64, None, 64] == [row["digest"] and len(row["digest"]) for row in rows]
 
 
@@ -221,28 +233,32 @@ def test_an_empty_list_says_so(terminal, monkeypatch, tmp_path):
     assert [] == json.loads(terminal.types("review", "list", "--json").stdout)
 
 
-def test_show_prints_plan_evidence_rows_and_both_answers(terminal):
-    """`review show` has the whole digest, each action with its evidence, the conservation, and what to type."""
+def test_show_prints_the_case_and_what_to_type(terminal):
+    """`review show` has the whole digest, the plan, its evidence, rows, what approving does, and last what to type."""
     digest = terminal.listed()[WAITING]["digest"]
     seen = terminal.types("review", "show", WAITING)
-    answer = [WAITING, "--digest", digest[:12], "--note", "why"]
+    answer = [WAITING, "--digest", digest[:12]]
+    cited = "drift:renamed:status, expectation:status_be_in_set, expectation:status_not_be_null"
 
     assert 0 == seen.exit_code
-    assert f"digest {digest}\nplan\n" in seen.stdout
-    cited = "drift:renamed:status, expectation:status_be_in_set, expectation:status_not_be_null"
+    assert f"digest {digest}\nwaits T; for a person of shop\n" in "\n".join(timeless(seen.stdout))
     assert f"  read status from the landed column order_status  [{cited}]\n" in seen.stdout
-    assert "rows\n  40 landed = 40 to publish + 0 set aside + 0 duplicates\n" in seen.stdout
+    assert "rows\n  40 landed = 40 to publish + 0 set aside + 0 duplicates\n  readers see no row now\n" in seen.stdout
+    assert "  order_status (landed)  status (to publish)\n  aaaa                   aaaa\n" in seen.stdout
+    assert f"approving\n  commits 40 rows of {WAITING} to small_shop as version 2 (the next one now)\n" in seen.stdout
     assert [
-        f"approve: {terminal.next('review', 'approve', *answer)}",
-        f"reject: {terminal.next('review', 'reject', *answer)}",
-    ] == seen.stdout.splitlines()[-2:]
+        f"approve: {terminal.next('review', 'approve', *answer, '--note', 'why')}",
+        f"reject: {terminal.next('review', 'reject', *answer, '--note', 'why')}",
+        f"narrow:  {terminal.next('review', 'edit', *answer, '--set-aside')} 'COLUMN is_null'",
+        f"hold:    {terminal.next('review', 'edit', *answer, '--hold', 'why')}",
+    ] == seen.stdout.splitlines()[-4:]
 
 
 def test_show_of_a_held_partition_says_there_is_nothing_to_decide(terminal):
     """A held partition has a plan and no digest, and no command to approve it is offered."""
     seen = terminal.types("review", "show", HELD)
 
-    assert (0, False) == (seen.exit_code, "approve" in seen.stdout)
+    assert (0, False) == (seen.exit_code, "approve:" in seen.stdout)
     assert "digest none: there is nothing to decide\n" in seen.stdout
 
 
@@ -278,17 +294,55 @@ def test_reject_closes_the_door(terminal):
 
 
 def test_a_second_decision_is_told_of_the_first(terminal):
-    """What is decided stays decided: the second answer is refused by the installed script with exit 3."""
+    """What is decided stays decided: the second answer of the installed script is exit 4, and says who and when."""
     digest = terminal.listed()[WAITING]["digest"]
     words = (WAITING, "--digest", digest, "--reviewer", "ada")
     first = terminal.types("review", "approve", *words)
     before = terminal.listed()
     second = terminal.starts("review", "reject", *words)
 
-    assert (0, 3, "") == (first.exit_code, second.returncode, second.stdout)
-    said = rf"refused: small_shop {WAITING}: ada has approved it already at [-0-9]+ [:0-9]+ UTC \(decision 2\)\n"
+    assert (0, 4, "") == (first.exit_code, second.returncode, second.stdout)
+    said = (
+        rf"decided already: small_shop {WAITING}: ada has approved it already at [-0-9]+ [:0-9]+ UTC \(decision 2\)\n"
+    )
     assert re.fullmatch(said, second.stderr)
     assert before == terminal.listed()
+
+
+def test_edit_narrows_and_export_labels(terminal):
+    """A plan that is narrowed has a digest of its own, and what was approved of it is exported as edited, with why."""
+    digest = terminal.listed()[WAITING]["digest"]
+    edited = terminal.types(
+        *("review", "edit", WAITING, "--digest", digest[:12], "--set-aside", "amount above 31", "--reviewer", "ada"),
+        *("--note", "dear", "--json"),
+    )
+    now = json.loads(edited.stdout)
+    approved = terminal.types("review", "approve", WAITING, "--digest", now["digest"], "--reviewer", "ada", "--json")
+    stale = terminal.types("review", "approve", WAITING, "--digest", digest)
+    lines = [json.loads(line) for line in terminal.types("cases", "export").stdout.splitlines()]
+    said = ("partition", "label", "reviewer", "edit_reason", "landed_rows", "rows", "quarantined_rows")
+
+    assert (0, digest, "awaiting") == (edited.exit_code, now["before"], now["status"])
+    assert (0, "approved") == (approved.exit_code, json.loads(approved.stdout)["status"])
+    assert (3, "") == (stale.exit_code, stale.stdout)
+    assert [
+        (PUBLISHED, "settled_by_policy", "policy", "", 40, 40, 0),
+        (WAITING, "edited", "ada", "dear", 40, 38, 2),
+    ] == [tuple(line[name] for name in said) for line in lines]
+    assert "quarantine_rows" not in [action["kind"] for action in lines[1]["edited_from"]]
+    assert lines == json.loads(terminal.types("cases", "export", "--json").stdout)
+    assert "" == terminal.types("cases", "export", "--since", "2999-01-01").stdout
+
+
+def test_a_hold_ends_what_waits(terminal):
+    """What a reviewer holds waits no more, is told as held with the reason, and is a labelled case."""
+    digest = terminal.listed()[WAITING]["digest"]
+    held = terminal.types("review", "edit", WAITING, "--digest", digest, "--hold", "ask the shop", "--reviewer", "ada")
+    last = json.loads(terminal.types("cases", "export").stdout.splitlines()[-1])
+
+    assert (0, f"small_shop {WAITING}: held: ask the shop; {digest[:12]} is stale\n") == (held.exit_code, held.stdout)
+    assert "held" == terminal.listed()[WAITING]["status"]
+    assert ("held", "reject", "ada", None) == (last["label"], last["verdict"], last["reviewer"], last["decision"])
 
 
 def test_a_digest_of_another_partition_is_refused(terminal):
@@ -334,6 +388,22 @@ REFUSALS = {
         ("review", "approve", WAITING, "--digest", "0" * 12, "--reviewer", " "),
         f"small_shop {WAITING}: a decision needs the name of its reviewer",
     ),
+    "edit by another digest": (
+        ("review", "edit", HELD, "--digest", "0" * 12, "--hold", "why"),
+        f"small_shop {HELD}: there is nothing to edit: held: there is no file '2026-03-05.csv'",
+    ),
+    "edit by a short digest": (
+        ("review", "edit", WAITING, "--digest", "0" * 11, "--hold", "why"),
+        f"small_shop {WAITING}: name at least the first 12 characters of the digest, 11 are too few",
+    ),
+    "edit of an unknown partition": (
+        ("review", "edit", "2020-01-01", "--digest", "0" * 12, "--hold", "why"),
+        f"small_shop 2020-01-01: {SPAN}",
+    ),
+    "sign of what is held": (
+        ("review", "sign", HELD, "--digest", "0" * 12, "--verdict", "approve"),
+        f"small_shop {HELD}: there is no '000000000000' to sign for: nothing waits",
+    ),
     "publish of an unknown partition": (("publish", "2020-01-01"), f"small_shop 2020-01-01: {SPAN}"),
     "publish before its run": (("publish", NOT_RUN), f"small_shop {NOT_RUN}: not published: there is no plan yet"),
     "publish of what is held": (
@@ -364,11 +434,32 @@ def test_what_waits_is_not_published(terminal):
     )
 
 
+HOSTILE = "amount'; drop table"
 USAGE = {
     "run of nothing": (("run",), "Error: say which partitions: --last N, --partition DAY or --all"),
     "run of the last none": (("run", "--last", "0"), "Error: Invalid value for '--last': 0 is not in the range x>=1."),
     "approve without a digest": (("review", "approve", WAITING), "Error: Missing option '--digest'."),
     "reject without a partition": (("review", "reject", "--digest", "0" * 12), "Error: Missing argument 'PARTITION'."),
+    "edit to nothing": (
+        ("review", "edit", WAITING, "--digest", "0" * 12),
+        "Error: say either --hold WHY, or --set-aside ROWS (as often as needed)",
+    ),
+    "edit to a hold without a reason": (
+        ("review", "edit", WAITING, "--digest", "0" * 12, "--hold", " "),
+        "Error: --hold needs its reason",
+    ),
+    "edit to rows that nobody can name": (
+        ("review", "edit", WAITING, "--digest", "0" * 12, "--set-aside", HOSTILE),
+        f"Error: Invalid value for '--set-aside': {HOSTILE!r} names no rows; say a column and one of: {WORDS}",
+    ),
+    "sign without a verdict": (
+        ("review", "sign", WAITING, "--digest", "0" * 12),
+        "\treject",
+    ),
+    "export since no day": (
+        ("cases", "export", "--since", "yesterday"),
+        "Error: Invalid value for '--since': 'yesterday' does not match the format '%Y-%m-%d'.",
+    ),
     "an unknown command": (("delete",), "Error: No such command 'delete'."),
     "an unknown table": (("--table", "nope", "status"), "Error: no table 'nope'; there are: small_shop"),
 }
@@ -390,7 +481,13 @@ def test_settings_that_make_no_sense_are_one_sentence(terminal, monkeypatch):
     assert (1, "ORDERS_MONITOR_MODEL: 'guess' is neither stand-in nor release\n") == (seen.exit_code, seen.stderr)
 
 
-@pytest.mark.parametrize("words", [(), ("review",), ("run",), ("status",), ("publish",), ("review", "approve")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((), ("review",), ("run",), ("status",), ("publish",), ("review", "approve"), ("review", "edit")),
+        *(("review", "sign"), ("cases",), ("cases", "export")),
+    ],
+)
 def test_the_help_is_complete(words):
     """Every command and every option has a sentence of its own, and none is cut off at eighty columns."""
     seen = CliRunner().invoke(commands, [*words, "--help"], terminal_width=80)
