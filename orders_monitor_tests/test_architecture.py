@@ -58,7 +58,9 @@ BREAKS = {
     "One door to the published table": [
         ("pipeline/candidate.py", "orders_monitor.adapters.delta.publisher"),
         ("cli/main.py", "orders_monitor.adapters.delta.schema"),
+        ("pipeline/verifying.py", "orders_monitor.adapters.delta.publisher"),
     ],
+    "Few look into the published table's log": [("pipeline/publish.py", "orders_monitor.adapters.delta.log")],
 }
 
 

@@ -18,6 +18,7 @@ from orders_monitor.cli.review import review
 from orders_monitor.cli.reviewer import reviewer
 from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
 from orders_monitor.cli.stand_in import stand_in
+from orders_monitor.cli.upkeep import vacuum, verify
 from orders_monitor.core.errors import PublicationRefused
 from orders_monitor.pipeline import links
 from orders_monitor.pipeline.execution import Night, nights
@@ -117,6 +118,8 @@ for group in (
     policy,
     restore,
     history,
+    verify,
+    vacuum,
     breaker,
     stand_in,
     trace,

@@ -7,6 +7,7 @@ landing is recorded again before the plan, so that whoever asks what the publish
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orders_monitor.adapters.delta.log import DeltaLog
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.claims import Claims
@@ -69,7 +70,7 @@ def propose(desk: Desk, partition: str, *, version: int, by: Identity) -> Propos
     if now is None:
         raise _refused(desk, partition, "nothing of it is published")
     target = _as_of(desk, case, version)
-    if target.path == now.path:
+    if {target.path} == {now.path} == _shown(desk, partition):
         return ThereAlready(now)
     candidate = _candidate_of(desk, target)
     _require_publishable(desk, target, candidate)
@@ -83,6 +84,12 @@ def propose(desk: Desk, partition: str, *, version: int, by: Identity) -> Propos
     else:
         replaced = None
     return _put_to_decision(desk, partition, target=target, now=now, replaced=replaced)
+
+
+def _shown(desk: Desk, partition: str) -> set[str]:
+    """The files of the partition that readers read, whatever the journal says: a restore mends that too."""
+    files = DeltaLog(desk.settings.lake_root).files(desk.table.name)
+    return {listed.path for listed in files if listed.partition == partition}
 
 
 def _as_of(desk: Desk, case: Case, version: int) -> Publication:

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orders_monitor.adapters.delta.log import DIGEST, NUMBER, PARTITION
 from orders_monitor.adapters.delta.schema import fitting, schema_of
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import PublicationRefused, StoreUnavailable
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     # Heavy: a process that publishes nothing does not pay for it.
     from deltalake import DeltaTable, Schema
 
-_NUMBER = "orders_monitor.publication"
-_PARTITION = "orders_monitor.partition"
-_DIGEST = "orders_monitor.digest"
 _PROPERTIES = {
     # The log is the proof of what was published when: it is not tidied away after 30 days.
     "delta.logRetentionDuration": "interval 36500 days",
@@ -144,7 +142,12 @@ class DeltaPublisher:
             data_change=True,
             stats=json.dumps({"numRecords": publication.rows}),
         )
-        there = self._is_current(table, publication)
+        there, others = self._current(table, publication)
+        if there and others:
+            # Another tool has added files. The same path cannot leave and enter in one commit, so all leave first: for
+            # a moment readers see none of the day, where they saw rows that nobody approved.
+            self._clear(table, publication, schema)
+            there = False
         table.create_write_transaction(
             [] if there else [add],
             # The same bytes again: a path may not leave and enter in one commit, so only the transaction is recorded.
@@ -159,8 +162,25 @@ class DeltaPublisher:
             ),
         )
 
-    def _is_current(self, table: "DeltaTable", publication: Publication) -> bool:
-        return self._root / publication.path in {Path(uri) for uri in table.file_uris()}
+    def _current(self, table: "DeltaTable", publication: Publication) -> tuple[bool, bool]:
+        """Whether the file is in the partition now, and whether another one is."""
+        day = [(PARTITION_COLUMN, "=", publication.partition)]
+        paths = {Path(uri) for uri in table.file_uris(file_pruning_predicate=day)}
+        path = self._root / publication.path
+        return path in paths, bool(paths - {path})
+
+    def _clear(self, table: "DeltaTable", publication: Publication, schema: "Schema") -> None:
+        from deltalake import CommitProperties  # noqa: PLC0415 - heavy, and only publishing needs it
+
+        table.create_write_transaction(
+            [],
+            mode="overwrite",
+            schema=schema,
+            partition_by=[PARTITION_COLUMN],
+            partition_filters=[(PARTITION_COLUMN, "=", publication.partition)],
+            commit_properties=CommitProperties(custom_metadata={PARTITION: publication.partition}),
+        )
+        table.update_incremental()
 
     def _found(self, publication: Publication) -> int:
         version = self.committed(publication)
@@ -226,9 +246,9 @@ def _application(publication: Publication) -> str:
 def _marks(publication: Publication) -> dict[str, str]:
     """What finds a publication in the log again."""
     return {
-        _PARTITION: publication.partition,
-        _NUMBER: str(publication.number),
-        _DIGEST: publication.digest,
+        PARTITION: publication.partition,
+        NUMBER: str(publication.number),
+        DIGEST: publication.digest,
     }
 
 
