@@ -1,17 +1,26 @@
 # Everything runs in .venv; a fresh machine needs Python 3.11 or newer, make and git.
 PYTHON ?= python3
 PORT ?= 3000
+REVIEW_PORT ?= 3001
 BIN := .venv/bin
 CONTENDERS := orders_monitor_tests/benchmarks/contenders
 BENCHMARKS := $(sort $(basename $(notdir $(wildcard orders_monitor_tests/benchmarks/*.py))))
 export DAGSTER_DISABLE_TELEMETRY := yes
 export ORDERS_MONITOR_UI_URL ?= http://127.0.0.1:$(PORT)
+export ORDERS_MONITOR_REVIEW_URL ?= http://127.0.0.1:$(REVIEW_PORT)
 
-.PHONY: run run-once setup test check slow bench real chaos lock clean
+.PHONY: run free-ports run-once setup test check slow bench real chaos lock clean
 
-run: run-once  ## the nightly job over the last 30 partitions, then the Dagster UI
-	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops it)"
-	@exec $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT) --log-level warning
+run: free-ports run-once  ## the nightly job over the last 30 partitions, then the Dagster UI and the review page
+	@echo "Dagster UI: $(ORDERS_MONITOR_UI_URL) (ctrl-c stops both)"
+	@$(BIN)/orders-monitor review serve --port $(REVIEW_PORT) & page=$$!; ui=$$$$; \
+		(while kill -0 $$ui 2>/dev/null; do sleep 1; done; kill $$page 2>/dev/null) & \
+		exec $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT) --log-level warning
+
+free-ports: setup
+	@$(BIN)/python -c 'import socket, sys; [socket.create_server(("127.0.0.1", int(port))).close() for port in sys.argv[1:]]' \
+		$(PORT) $(REVIEW_PORT) 2>/dev/null \
+		|| { echo "port $(PORT) or $(REVIEW_PORT) is taken; say others: make run PORT=3100 REVIEW_PORT=3101"; exit 1; }
 
 run-once: setup  ## the same without the server
 	@$(BIN)/orders-monitor run --last 30
