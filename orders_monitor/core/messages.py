@@ -131,7 +131,8 @@ def of_digest(
 ) -> Message:
     """The day's rest: what nobody had to be called for."""
     told = dict(lines)
-    subject = f"{table}, the day to {day}: {told.get('published', 'nothing published')}"
+    waits = [f"{label}: {told[label]}" for label in ("waits", "held", "broken") if label in told]
+    subject = f"{table}, the day to {day}: {'; '.join((told.get('published', 'nothing published'), *waits))}"
     return Message(
         key=f"{table}:digest:{day}:{digest_of(address)[:8]}",
         table=table,
@@ -147,20 +148,17 @@ def of_digest(
 
 
 def together(messages: Sequence[Message], *, name: str) -> Delivery:
-    """Several messages to one address as one: each one's subject, and its lines while there is room."""
+    """Messages to one address, `TOGETHER_MAX` at most, as one: the subject of each, and lines while there is room."""
     first = messages[0]
     if len(messages) == 1:
         return Delivery(id=name, address=first.address, subject=first.subject, lines=first.lines, links=first.links)
-    shown = messages[:TOGETHER_MAX]
-    room = max(2, LINES_MAX // len(shown))
-    lines = [line for each in shown for line in (f"— {each.subject}", *each.lines[:room])]
-    more = len(messages) - len(shown)
-    links = tuple(dict.fromkeys(link for each in shown for link in each.links))
+    room = max(2, LINES_MAX // len(messages))
+    links = tuple(dict.fromkeys(link for each in messages for link in each.links))
     return Delivery(
         id=name,
         address=first.address,
         subject=tamed(f"{len(messages)} messages: {first.subject}", SUBJECT_MAX),
-        lines=(*lines, *([f"and {more} more: `orders-monitor messages list`"] if more else [])),
+        lines=tuple(line for each in messages for line in (f"— {each.subject}", *each.lines[:room])),
         links=links[:TOGETHER_MAX],
     )
 

@@ -92,6 +92,13 @@ def test_what_belongs_together_is_one_delivery(outbox):
     assert ("— subject 1", "line 1", "— subject 2", "line 2", "— subject 3", "line 3") == first.lines
 
 
+def test_one_delivery_has_ten_messages_at_most(outbox):
+    """Of an outage of twelve tables each is told by name: ten together, and then the other two."""
+    put(outbox, *(message(n, group="outage") for n in range(12)))
+
+    assert ["10 messages: subject 0", "2 messages: subject 10"] == [claimed(outbox)[0] for _ in range(2)]
+
+
 def test_who_dies_before_the_record_is_followed_with_the_same_delivery(outbox):
     """What may have been sent is sent again under its id and as it was, though more has come of the same group."""
     put(outbox, message(1, group="g"), message(2, group="g"))
@@ -274,6 +281,10 @@ class Outboxes(RuleBasedStateMachine):
 
     def teardown(self):
         """Once the channel is up and nobody dies, everything arrives."""
+        with self.folder:
+            self.everything_arrives()
+
+    def everything_arrives(self):
         self.inside.clear()
         for _ in range(200):
             self.now += 3_600_000
@@ -285,7 +296,6 @@ class Outboxes(RuleBasedStateMachine):
         given_up = {m.message.subject for m in self.outbox.messages(now_ms=self.now) if m.state == "given_up"}
         assert self.kept.keys() == self.arrived.keys() | given_up
         self.journal.close()
-        self.folder.cleanup()
 
 
 def subjects(delivery) -> list[str]:

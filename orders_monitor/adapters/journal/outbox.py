@@ -17,7 +17,7 @@ from orders_monitor.adapters.journal.daily import Day, day_of
 from orders_monitor.adapters.journal.store import Store
 from orders_monitor.core.escalation import Address, Channel
 from orders_monitor.core.incident import Incident, Note, fold
-from orders_monitor.core.messages import Delivery, Link, Message, together
+from orders_monitor.core.messages import TOGETHER_MAX, Delivery, Link, Message, together
 from orders_monitor.core.value import Value, canonical_json, digest_of
 
 LEASE_MS = 120_000
@@ -125,7 +125,7 @@ class Outbox:
             if not rows:
                 return None
             first = rows[0]
-            chosen = [row for row in rows if _belongs(row) == _belongs(first)]
+            chosen = [row for row in rows if _belongs(row) == _belongs(first)][:TOGETHER_MAX]
             name = first.sticks or digest_of([row.message.key for row in chosen])[:32]
             self._add(connection, chosen, "claimed", name, now_ms, until_ms=now_ms + LEASE_MS, holder=holder)
             return together([row.message for row in chosen], name=name)
