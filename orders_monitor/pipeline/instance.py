@@ -5,6 +5,7 @@ settings: everything under `<home>/dagster`, and runs, events and schedules in P
 So a command keeps its history although no DAGSTER_HOME is set, and ORDERS_MONITOR_HOME moves all of it.
 """
 
+import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,9 +44,10 @@ class SettingsStorage(DagsterStorage, ConfigurableClass):
     ) -> DagsterStorage[Any]:
         """SQLite under the home, or PostgreSQL where the settings have a URL. Raises StoreUnavailable."""
         settings = read_settings()
-        if settings.database_url is None:
-            return DagsterSqliteStorage.from_local(str(dagster_home(settings)), inst_data=inst_data)
-        return _postgres(settings.database_url, inst_data)
+        with _one_at_a_time(dagster_home(settings)):
+            if settings.database_url is None:
+                return DagsterSqliteStorage.from_local(str(dagster_home(settings)), inst_data=inst_data)
+            return _postgres(settings.database_url, inst_data)
 
 
 class SettingsArtifacts(LocalArtifactStorage):
@@ -82,6 +84,15 @@ class SettingsLogs(LocalComputeLogManager):
     ) -> "SettingsLogs":
         """The folder under the home."""
         return cls(str(dagster_home(read_settings()) / "storage"), inst_data=inst_data)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Two processes that make Dagster's tables at once note their version twice, and no process opens them again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".opening").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def dagster_home(settings: Settings) -> Path:

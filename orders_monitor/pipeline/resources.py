@@ -30,12 +30,14 @@ from orders_monitor.core.review import Case, Gate, gate
 from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.value import Value
-from orders_monitor.pipeline import traces
+from orders_monitor.pipeline import keys, traces
 from orders_monitor.pipeline.pulse import Pulse
 from orders_monitor.pipeline.trust import Trust
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
+# Dagster's name for a run that its daemon starts again although a step of it failed.
+RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 PASSING = (BreakerOpen, ModelUnavailable, SourceUnavailable, StoreUnavailable)
 
 
@@ -126,7 +128,7 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
                 allow_retries=False,
             )
         run, stage = context.run, _stage_of(context, table)
-        with said_plainly():
+        with _started_again(context, table), said_plainly():
             settings = read_settings()
             telemetry = self._traced(run, settings)
             self._pulse = self._pulse or Pulse(run.run_id, settings).start()
@@ -158,6 +160,22 @@ class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster's ow
         if self._telemetry is None:
             self._telemetry = open_telemetry(settings.otlp_url, traceparent=traces.of_run(run))
         return self._telemetry
+
+
+@contextmanager
+def _started_again(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable
+) -> Iterator[None]:
+    """A night that met a store that is away is run again by Dagster's daemon, from that stage, as often as it retries.
+
+    A publication is not: the decisions sensor asks for it again, and waits in between.
+    """
+    try:
+        yield
+    except dg.Failure as failure:
+        if isinstance(failure.__cause__, StoreUnavailable) and context.run.job_name == keys.nightly_job(table):
+            context.instance.add_run_tags(context.run.run_id, {RETRY_TAG: "true"})
+        raise
 
 
 def _stage_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, table: MonitoredTable) -> str:

@@ -88,7 +88,7 @@ def test_a_daemon_killed_between_decision_and_publication(place):
     for day in DAYS[:KILLS]:
         assert "approved" == night(shop, day).status
         with daemon(place):
-            time.sleep(chance.uniform(8, 30))
+            time.sleep(chance.uniform(4, 14))
         reached.append(shop.gate(day).status)
         killed_at = time.monotonic()
         with daemon(place):

@@ -2,7 +2,15 @@ import pytest
 
 from orders_monitor.core import signals
 from orders_monitor.core.anomaly.divergence import divergence, jensen_shannon
-from orders_monitor.core.anomaly.metrics import column_measured, readings, scaled, topic_of, unscaled
+from orders_monitor.core.anomaly.metrics import (
+    clocks_changed,
+    column_measured,
+    readings,
+    scaled,
+    tells_the_hour,
+    topic_of,
+    unscaled,
+)
 from orders_monitor.core.drift import UnitChanged
 from orders_monitor.core.measures import Day
 from orders_monitor.core.profile import ColumnProfile, Profile
@@ -52,6 +60,27 @@ def test_freshness_is_told_from_the_end_of_the_partitions_day(newest, type_, tim
     )
 
     assert seconds == (found["freshness_s:at"].value if "freshness_s:at" in found else None)
+
+
+@pytest.mark.parametrize(
+    ("partition", "timezone", "changed"),
+    [
+        ("2026-03-28", "Europe/Berlin", False),
+        ("2026-03-29", "Europe/Berlin", True),  # a day of 23 hours
+        ("2026-04-05", "Europe/Berlin", True),
+        ("2026-04-06", "Europe/Berlin", False),
+        ("2026-10-24", "Europe/Berlin", False),
+        ("2026-10-25", "Europe/Berlin", True),  # a day of 25 hours
+        ("2026-03-29", "UTC", False),
+    ],
+)
+def test_what_tells_the_hour_is_not_judged_in_the_week_after_the_clocks_changed(partition, timezone, changed):
+    """From the day of 23 or 25 hours on for a week, only where clocks change; how many rows came is judged always."""
+    column = ColumnProfile(name="at", type="TIMESTAMP", nulls=0, distinct=9, hours=(1,) * 24)
+    found = Day(partition=partition, timezone=timezone, profile=Profile(rows=9, duplicate_rows=0, columns=(column,)))
+    told = [m for m in ("rows", "freshness_s:at", "broken:hours_empty:at", "drift:at") if tells_the_hour(m, found)]
+
+    assert (changed, ["freshness_s:at", "broken:hours_empty:at", "drift:at"]) == (clocks_changed(found), told)
 
 
 def test_two_metrics_that_say_the_same_have_one_topic():

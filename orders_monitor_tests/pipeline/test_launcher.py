@@ -7,10 +7,13 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 
 from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.pipeline import keys
 from orders_monitor.pipeline.launcher import WatchingLauncher
 from orders_monitor.pipeline.pulse import Pulse
+from orders_monitor.pipeline.resources import RETRY_TAG
 from orders_monitor.pipeline.schedule import TABLE_TAG
 from orders_monitor.settings import read_settings
+from orders_monitor_tests.small_shop import DAY, csv_of, failure_of, rows_of
 
 OURS = dg.DagsterRun(job_name="small_shop_nightly", run_id="r1", tags={TABLE_TAG: "small_shop"})
 OTHERS = dg.DagsterRun(job_name="something", run_id="r2")
@@ -97,3 +100,19 @@ def test_a_database_that_is_away_ends_no_run(tmp_path, monkeypatch, caplog):
     pulse.stop()
 
     assert 1 == caplog.text.count("cannot say that it is alive")
+
+
+def test_a_night_that_met_a_store_that_is_away_is_started_again(shop):
+    """The run says so to Dagster's daemon by a tag; one that failed on a mistake of ours or a refusal does not."""
+    shop.arrives(DAY, csv_of(rows_of(DAY)))
+    nightly, publish = keys.nightly_job(shop.table), keys.publish_job(shop.table)
+    mistaken = shop.job(nightly, DAY, op_selection=["small_shop__profile"])
+    refused = shop.job(publish, DAY, op_selection=["small_shop"])
+    shop.job(nightly, DAY, op_selection=["small_shop__landed"])
+    shop.settings.lake_root.rename(shop.settings.home / "away")
+    away = shop.job(nightly, DAY, op_selection=["small_shop__profile"])
+    tags = [shop.instance.get_run_by_id(run.run_id).tags.get(RETRY_TAG) for run in (mistaken, refused, away)]
+
+    assert [False] * 3 == [run.success for run in (mistaken, refused, away)]
+    assert "is not there" in failure_of(away)
+    assert [None, None, "true"] == tags

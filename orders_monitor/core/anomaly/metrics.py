@@ -17,6 +17,9 @@ from orders_monitor.core.anomaly.divergence import divergence
 from orders_monitor.core.measures import Day
 from orders_monitor.core.profile import ColumnProfile, Profile, moment
 
+# Three days on one side are a new level (`series`), and each weekday has seen its own.
+CLOCKS_SETTLED_DAYS = 7
+
 Scale = Literal["count", "share", "amount", "level"]
 
 _COUNTS = frozenset({"rows"})
@@ -77,6 +80,28 @@ def tells_of_volume(metric: str) -> bool:
     return metric == "rows" or metric.startswith(
         ("total:", "rows_per:", "freshness_s:", "broken:hours_empty:", "broken:vanished:")
     )
+
+
+def tells_the_hour(metric: str, day: Day) -> bool:
+    """Whether the metric follows from what a clock shows, which is an hour elsewhere once the clocks have changed."""
+    if metric.startswith(("freshness_s:", "broken:hours_empty:", "broken:day:")):
+        return True
+    column = day.profile.column(metric.removeprefix("drift:")) if metric.startswith("drift:") else None
+    return column is not None and bool(column.hours)
+
+
+def clocks_changed(day: Day) -> bool:
+    """Whether the table's clocks changed on the partition's day, or in the week before it.
+
+    A time without a zone is the table's or UTC, and nothing says which: on a day of 23 or 25 hours, and until the days
+    before it are of the same season, an hour more or less is no news.
+    """
+    zone, first = ZoneInfo(day.timezone), date.fromisoformat(day.partition)
+    offsets = {
+        datetime(at.year, at.month, at.day, tzinfo=zone).utcoffset()
+        for at in (first - timedelta(days=CLOCKS_SETTLED_DAYS), first + timedelta(days=1))
+    }
+    return len(offsets) > 1
 
 
 def readings(day: Day, references: Sequence[Day] = ()) -> dict[str, Reading]:

@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from orders_monitor.core.anomaly.metrics import (
     Reading,
+    clocks_changed,
     is_one_sided,
     of_day,
     readings,
     scale_of,
     tells_of_volume,
+    tells_the_hour,
     topic_of,
 )
 from orders_monitor.core.anomaly.ordinary import Ordinary, Range
@@ -55,13 +57,16 @@ class Watch:
         self._weekdays: dict[int, list[Day]] = {}
 
     def stands(self, day: Day, *, closed: bool = False) -> dict[str, Standing]:
-        """How a day stands beside the days seen so far; of a `closed` day the volume is not judged."""
-        weekday = _weekday(day)
+        """How a day stands beside the days seen so far.
+
+        Of a `closed` day the volume is not judged, and in the week after the clocks changed not what tells the hour.
+        """
+        weekday, changed = _weekday(day), clocks_changed(day)
         found = readings(day, self._weekdays.get(weekday, [])[-SAME_WEEKDAYS:])
         return {
             metric: self._stands(metric, reading, weekday)
             for metric, reading in found.items()
-            if not (closed and tells_of_volume(metric))
+            if not (closed and tells_of_volume(metric)) and not (changed and tells_the_hour(metric, day))
         }
 
     def drifts(self, standings: Standings) -> dict[str, Drift]:
