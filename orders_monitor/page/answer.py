@@ -13,7 +13,7 @@ from orders_monitor.page.form import is_token
 from orders_monitor.page.room import Room
 from orders_monitor.page.seen import changes, read_seen
 from orders_monitor.page.show import Pages
-from orders_monitor.page.who import remember, sender_of
+from orders_monitor.page.who import remember, typed_into
 from orders_monitor.pipeline import casebook
 from orders_monitor.pipeline.deciding import Identity, record_decision
 
@@ -43,13 +43,18 @@ def decide(request: Request, room: Room, pages: Pages) -> Response:
 
 
 def sender_by_form(visit: Visit) -> Identity | Response:
-    """Who sent this form, where this page showed it to them for this case; else the page that says what is wrong."""
+    """Who sent this form, where this page showed it to them for this case; else the page that says what is wrong.
+
+    A form that was shown while no name was known carries the name that was typed into it, also where another tab has
+    made one known since.
+    """
     form, looking = visit.form, visit.visitor
-    digest, seen = form.get("digest", ""), form.get("seen", "")
-    if not digest or not is_token(form.get("token", ""), visit.token(digest=digest, seen=seen)):
+    digest, seen, token = (form.get(name, "") for name in ("digest", "seen", "token"))
+    typed = looking.may_type and is_token(token, visit.token("", digest=digest, seen=seen))
+    if not digest or not (typed or is_token(token, visit.token(looking.name, digest=digest, seen=seen))):
         why = "Nothing was recorded: this form was not shown to you by this page since it was started. Look again."
         return visit.pages.message(403, why, back=visit.path)
-    sender = sender_of(visit.request, visit.room, form)
+    sender = typed_into(form, visit.room) if typed else looking
     if sender.identity is None:
         told = Told("wrong", looking.why_not or "Nothing was recorded: say who you are.", form=form)
         return shown(visit, told, 403 if looking.why_not else 422)

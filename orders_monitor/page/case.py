@@ -52,9 +52,9 @@ class Visit:
         """Where the case is."""
         return case_path(self.table.name, self.partition)
 
-    def token(self, *, digest: str, seen: str) -> str:
-        """What a form must carry: it was shown by this page, to this person, for this case, digest and content."""
-        return token_of(self.room.secret, self.visitor.name, self.table.name, self.partition, digest, seen)
+    def token(self, name: str, *, digest: str, seen: str) -> str:
+        """What a form must carry: it was shown by this page, to that person, for this case, digest and content."""
+        return token_of(self.room.secret, name, self.table.name, self.partition, digest, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def shown(visit: Visit, told: Told | None = None, status: int = 200) -> Response
         anchors={found.id: number for number, found in enumerate(view.evidence, start=1)},
         charts=[drawn for drawn in map(chart_of, view.series) if drawn is not None],
         seen=seen,
-        token=visit.token(digest=view.digest or "", seen=seen),
+        token=visit.token(visit.visitor.name, digest=view.digest or "", seen=seen),
         commands=_commands(visit, view),
     )
 

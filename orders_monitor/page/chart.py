@@ -54,6 +54,7 @@ def chart_of(series: MetricSeries) -> Chart | None:
     day, today = points[-1]
     top = y(series.high)
     usual = f"usual is {number(series.low)} to {number(series.high)}"
+    days = "1 day" if len(points) == 1 else f"{len(points)} days"
     inside = series.low <= today <= series.high
     return Chart(
         metric=series.metric,
@@ -63,7 +64,7 @@ def chart_of(series: MetricSeries) -> Chart | None:
         band=(top, max(1.0, round(y(series.low) - top, 1))),
         dot=(x(len(points) - 1) if len(points) > 1 else WIDTH / 2, y(today)),
         inside=inside,
-        sentence=f"{number(today)} on {day}, {'as usual' if inside else 'unusual'}: {usual}, {len(points)} days shown",
+        sentence=f"{number(today)} on {day}, {'as usual' if inside else 'unusual'}: {usual}; {days} shown",
     )
 
 
@@ -74,12 +75,14 @@ def shares(rows: RowCounts) -> tuple[Share, ...]:
         ("aside", "set aside", rows.set_aside),
         ("twice", "dropped as duplicates", rows.duplicates),
     )
-    begins, found = 0.0, []
-    for kind, name, count in parts:
-        width = max(2.0 if count else 0.0, round(count / max(1, rows.landed) * WIDTH, 1))
-        found.append(Share(kind=kind, name=name, rows=count, x=begins, width=width))
-        begins = round(begins + width, 1)
-    return tuple(found)
+    widths = [max(2.0 if count else 0.0, round(count / max(1, rows.landed) * WIDTH, 1)) for _, _, count in parts]
+    widest = widths.index(max(widths))
+    widths[widest] = round(widths[widest] - max(0.0, sum(widths) - WIDTH), 1)
+    begins = [round(sum(widths[:place]), 1) for place in range(len(parts))]
+    return tuple(
+        Share(kind=kind, name=name, rows=count, x=x, width=width)
+        for (kind, name, count), x, width in zip(parts, begins, widths, strict=True)
+    )
 
 
 def number(value: float) -> str:

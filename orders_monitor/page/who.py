@@ -49,10 +49,9 @@ def visitor_of(request: Request, room: Room) -> Visitor:
     return Visitor(why_not=why)
 
 
-def sender_of(request: Request, room: Room, form: Mapping[str, str]) -> Visitor:
-    """Who sends this form: where names are typed and none is remembered yet, the one typed into it."""
-    visitor = visitor_of(request, room)
-    return _typed(form.get("name", ""), room) if visitor.may_type and not visitor.name else visitor
+def typed_into(form: Mapping[str, str], room: Room) -> Visitor:
+    """Whom a form names that was shown to nobody in particular."""
+    return _typed(form.get("name", ""), room)
 
 
 def remember(response: Response, room: Room, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from orders_monitor.adapters.signing import new_key
 from orders_monitor.page.app import review_app
 from orders_monitor.page.form import BYTES_MAX
 from orders_monitor_tests.waiting import NOW, Shops
@@ -166,7 +167,6 @@ def test_the_second_is_told_who_was_first(shops):
     browser = client(shops)
     form = {**fields(browser.get(path(WAITS)).text), "name": "bo", "note": "no"}
     first = browser.post(f"{path(WAITS)}/decision", data={**form, "verdict": "approve", "name": "ada", "note": ""})
-    browser.cookies.clear()
     second = browser.post(f"{path(WAITS)}/decision", data={**form, "verdict": "reject"})
 
     assert (303, 409) == (first.status_code, second.status_code)
@@ -211,8 +211,10 @@ def test_a_form_that_was_not_shown_is_refused(shops):
 def test_a_token_is_one_persons_for_one_case(shops):
     """The form of one case, or that was shown to somebody else, decides nothing on another or by another name."""
     browser = client(shops)
+    browser.cookies.set("orders_monitor_reviewer", "bo")
     form = {**fields(browser.get(path(WAITS)).text), "name": "bo", "verdict": "approve"}
     elsewhere = browser.post(f"{path(HOSTILE)}/decision", data=form)
+    browser.cookies.clear()
     browser.cookies.set("orders_monitor_reviewer", "ada")
     other = browser.post(f"{path(WAITS)}/decision", data=form)
 
@@ -344,3 +346,73 @@ def test_somebody_else_sits_down(night):
 
     assert "You are <b>bo b</b>" in before
     assert (303, "Max-Age=0") == (answer.status_code, answer.headers["set-cookie"].split("; ")[2])
+
+
+def test_outside_development_it_only_shows_without_a_proxy(shops):
+    """In another environment nobody's typed name decides: the page shows, and says what to type instead."""
+    live = Shops(shops.home, environ={"ORDERS_MONITOR_ENVIRONMENT": "prod"})
+    live.waits(LATER)
+    browser = client(live)
+    browser.cookies.set("orders_monitor_reviewer", "bo")
+    text = browser.get(path(LATER)).text
+    answer = browser.post(f"{path(LATER)}/decision", data={**fields(text), "name": "bo", "verdict": "approve"})
+
+    assert "<form" not in text
+    assert f"orders-monitor review approve {LATER} --digest" in said(text)
+    assert (403, []) == (answer.status_code, live.decisions(LATER))
+
+
+def test_the_proxy_says_who_decides_and_the_page_vouches(shops, tmp_path):
+    """Behind a proxy its header is the name, signed with the page's key; no header, two of them or a stranger: none."""
+    private, public = new_key()
+    (tmp_path / "page.key").write_text(private)
+    (tmp_path / "page.key").chmod(0o600)
+    (tmp_path / "reviewers.yaml").write_text(f"page_key: {public}\nreviewers: [{{name: ada}}]\n")
+    environ = {
+        "ORDERS_MONITOR_ENVIRONMENT": "prod",
+        "ORDERS_MONITOR_PROXY_HEADER": "X-Remote-User",
+        "ORDERS_MONITOR_PAGE_KEY_FILE": str(tmp_path / "page.key"),
+        "ORDERS_MONITOR_REVIEWERS": str(tmp_path / "reviewers.yaml"),
+    }
+    live = Shops(shops.home, environ=environ)
+    live.waits(LATER)
+    browser = client(live)
+
+    def press(*names: str) -> int:
+        headers = [("X-Remote-User", name) for name in names]
+        form = fields(browser.get(path(LATER), headers=headers).text)
+        sent = {**form, "verdict": "approve", "name": "ada"} if form else {"verdict": "approve"}
+        return browser.post(f"{path(LATER)}/decision", data=sent, headers=headers).status_code
+
+    assert [403, 403, 403, 303] == [press(), press("ada", "bo"), press("mallory"), press("ada")]
+    assert [("ada", "approve", "")] == live.decisions(LATER)
+
+
+def test_a_name_that_the_page_cannot_vouch_for_only_looks(tmp_path):
+    """Without a key of its own the page cannot prove what the proxy says: it only shows."""
+    environ = {"ORDERS_MONITOR_ENVIRONMENT": "prod", "ORDERS_MONITOR_PROXY_HEADER": "X-Remote-User"}
+    text = client(Shops(tmp_path, environ=environ)).get("/", headers={"X-Remote-User": "ada"}).text
+
+    assert "Read only" in text
+
+
+@pytest.mark.slow
+def test_a_narrowed_plan_is_another_case(shops):
+    """Other rows are set aside: another digest waits, nothing is approved, and a hold leaves nothing to approve."""
+    browser = client(shops)
+    before = fields(browser.get(path(WAITS)).text)
+    form = {**before, "name": "bo", "why": "fewer", "instead": "set_aside", "column0": "order_id", "word0": "below"}
+    without = browser.post(f"{path(WAITS)}/plan", data=form)
+    answer = browser.post(f"{path(WAITS)}/plan", data={**form, "value0": "4"})
+    seen = browser.get(answer.headers["location"])
+    late = browser.post(f"{path(WAITS)}/plan", data={**form, "value0": "5"})
+    held = browser.post(
+        f"{path(WAITS)}/plan", data={**fields(seen.text), "name": "bo", "why": "wait", "instead": "hold"}
+    )
+
+    assert (422, 303, 303) == (without.status_code, answer.status_code, held.status_code)
+    assert "Nothing was changed: order_id: is below takes a value." in said(without.text)
+    assert "this is the plan as bo changed it. Nothing is approved yet" in said(seen.text)
+    assert "to publish 36 set aside 4" in said(seen.text)
+    assert 409 == late.status_code
+    assert "It is held: nothing of it is published." in said(browser.get(held.headers["location"]).text)

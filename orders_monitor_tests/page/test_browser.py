@@ -137,9 +137,10 @@ def test_a_stale_page_records_nothing(person, shops):
     assert [("bo", "approve", "looks fine, again")] == shops.decisions(STALE)
 
 
-def test_two_people_race(person, shops):
-    """Two open the case and both press: one decision stands, the other is told whose."""
-    ada, bo = person(), person()
+def test_two_tabs_race(person, shops):
+    """The case is open in two tabs and a button is pressed in both: one decision stands, the other is told whose."""
+    ada = person()
+    bo = ada.context.new_page()
     for page in (ada, bo):
         page.goto(case(RACED))
     answers(ada, "ada", "Approve")
