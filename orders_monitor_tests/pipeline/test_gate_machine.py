@@ -167,7 +167,9 @@ class Gate(RuleBasedStateMachine):
         assert self.model.status == self.desk.gate(DAY).status, self.model
 
 
-@pytest.mark.parametrize("examples", [6, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "examples", [6, pytest.param(30, marks=pytest.mark.slow), pytest.param(300, marks=pytest.mark.chaos)]
+)
 def test_the_gate_is_the_model(examples):
     """Whatever happens in whatever order: one status, and the door opens for what enough people approved, only."""
     run_state_machine_as_test(Gate, settings=settings(max_examples=examples, stateful_step_count=25, deadline=None))

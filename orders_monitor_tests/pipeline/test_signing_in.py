@@ -1,14 +1,22 @@
 """Who decides through which door, and what is refused before anything is asked."""
 
 import getpass
+from datetime import UTC, datetime
 
+import dagster as dg
 import pytest
+import yaml
+from click.testing import CliRunner
 
 from orders_monitor.adapters import signing
+from orders_monitor.cli.main import commands
 from orders_monitor.core.errors import ReviewRefused, SigningRefused
 from orders_monitor.core.people import Reviewer
+from orders_monitor.pipeline import keys
+from orders_monitor.pipeline.execution import QUIET
 from orders_monitor.pipeline.signing_in import identity_of, proxied, signed_already
 from orders_monitor_tests.deciders import DAY, Room, decides, waits
+from orders_monitor_tests.small_shop import Shop, failure_of
 
 
 @pytest.fixture
@@ -101,3 +109,35 @@ def test_a_signature_made_elsewhere_is_for_that_decision(room):
         assert "approved" == desk.gate(DAY).status
     with pytest.raises(SigningRefused, match="decides nothing in prod"):
         signed_already(room.settings, "ada", "  ", source="launchpad:run")
+
+
+def test_the_launchpad_takes_what_review_sign_prints(shop, tmp_path, monkeypatch):
+    """Outside dev the job refuses a bare name in one sentence, and records the decision that its reviewer signed."""
+    room = Room(shop.settings.home, now=datetime.now(UTC))  # as the run's own clock
+    room.hires(Reviewer(name="ada"))
+    signing.write_key(room.keys["ada"], tmp_path / "ada.key")
+    for name, value in (("ENVIRONMENT", "prod"), ("REVIEWERS", str(room.reviewers_file))):
+        monkeypatch.setenv(f"ORDERS_MONITOR_{name}", value)
+    with room.desk() as desk:
+        digest = waits(desk).digest or ""
+    answer = {"digest": digest, "decision": "approve", "reviewer": "ada", "note": "looked"}
+    bare = decided_in_the_launchpad(shop, answer)
+    path = tmp_path / "shop.yaml"
+    path.write_text(yaml.safe_dump({"attributes": room.table.model_dump(mode="json")}))
+    monkeypatch.setenv("ORDERS_MONITOR_KEY_FILE", str(tmp_path / "ada.key"))
+    words = ("review", "sign", DAY, "--digest", digest, "--verdict", "approve", "--note", "looked")
+    printed = CliRunner().invoke(commands, ["--declaration", str(path), *words])
+    signed = decided_in_the_launchpad(shop, {**answer, "signature": printed.stdout})
+
+    assert (
+        failure_of(bare) == "the bare name 'ada' decides nothing in prod: it needs a key, set ORDERS_MONITOR_KEY_FILE"
+    )
+    assert (0, True) == (printed.exit_code, signed.success), printed.output + failure_of(signed)
+    with room.desk() as desk:
+        assert "approved by ada (decision 1)" == desk.gate(DAY).sentence
+
+
+def decided_in_the_launchpad(shop: Shop, answer: dict[str, str]) -> dg.ExecuteInProcessResult:
+    """A run of the review job with that configuration."""
+    config = {**QUIET, "ops": {"small_shop_decide": {"config": answer}}}
+    return shop.job(keys.review_job(shop.table), DAY, run_config=config)
