@@ -5,12 +5,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from orders_monitor.core.modes import MODES
 from orders_monitor.core.value import Value
 
 Channel = Literal["log", "webhook", "email"]
 Step = Literal["first", "reminder", "escalation"]
+# Beside what a case is about: something of ours that is broken.
+BROKEN = "failed"
 # No spaces, no control characters, no comma: one address, which cannot end a header or name a second recipient.
 EMAIL = r"^[^\s@<>,;:\"\\()\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$"
 
@@ -34,13 +37,23 @@ class Address(Value):
 class Level(Address):
     """One rung: told so many hours after it was asked, or so many before the deadline, whichever comes first.
 
-    With neither, at once. `when` are failure modes and kinds of signals; without any it hears of every incident.
+    With neither, at once. `when` are failure modes and kinds of signals, or `failed` for what is broken on our side;
+    without any it hears of every incident.
     What has no deadline (a partition that is held, a run that failed) goes by `after_h` alone.
     """
 
     after_h: float | None = Field(default=None, ge=0, le=8_760)
     before_deadline_h: float | None = Field(default=None, gt=0, le=8_760)
     when: tuple[str, ...] = ()
+
+    @field_validator("when")
+    @classmethod
+    def _known(cls, when: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = next((mode for mode in when if mode not in MODES and mode != BROKEN), None)
+        if unknown is not None:
+            known = ", ".join(sorted({*MODES, BROKEN}))
+            raise ValueError(f"{unknown[:100]!r} is no failure mode, kind of signal or kind of drift: {known}")
+        return when
 
     @property
     def address(self) -> Address:

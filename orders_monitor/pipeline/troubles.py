@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from orders_monitor.core.breaker import Closed, Zone
+from orders_monitor.core.escalation import BROKEN
 from orders_monitor.core.incident import Trouble, TroubleKind
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.messages import Link
@@ -95,7 +96,7 @@ def _breakers(desk: Desk, *, now: datetime) -> Iterator[Found]:
             kind="failed",
             about=about,
             causes=(cause_of(state.why, desk.table.name),),
-            modes=(about, "failed"),
+            modes=(BROKEN,),
             at=now.isoformat(timespec="seconds"),
         )
         yield Found(trouble, why=f"the {zone} is left alone for a while: {state.why}")
@@ -132,7 +133,7 @@ def _of_run(desk: Desk, instance: dg.DagsterInstance, record: dg.RunRecord, part
         kind="failed",
         about=partition,
         causes=(cause_of(why, desk.table.name),),
-        modes=("failed",),
+        modes=(BROKEN,),
         at=record.update_timestamp.isoformat(timespec="seconds"),
     )
     return Found(trouble, why=why, links=(Link(label="run", url=f"{desk.settings.ui_url}/runs/{run.run_id}"),))

@@ -116,3 +116,11 @@ def test_an_address_that_is_none_is_not_declared(address):
     """One address for e-mail, one line for all, and the name of a variable where a webhook's URL would be."""
     with pytest.raises(ValidationError):
         Address(**address)
+
+
+def test_a_mode_that_is_none_is_not_declared():
+    """A misspelt mode would be told of nothing for ever: it is refused where it is declared."""
+    with pytest.raises(ValidationError, match="'renamd' is no failure mode, kind of signal or kind of drift"):
+        Level(when=("renamd",))
+
+    assert ("renamed", "failed") == Level(when=("renamed", "failed")).when
