@@ -1,6 +1,7 @@
 """A restore is a commit of the file of then, through the same gate; nothing else gives an earlier version back."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -12,10 +13,12 @@ from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.errors import PublicationRefused, RestoreRefused, ReviewRefused
 from orders_monitor.pipeline.candidate import make
 from orders_monitor.pipeline.deciding import record_decision
+from orders_monitor.pipeline.past import of_partition
 from orders_monitor.pipeline.publish import publish
 from orders_monitor.pipeline.quality import published_history
 from orders_monitor.pipeline.replay import replay
 from orders_monitor.pipeline.restoring import ThereAlready
+from orders_monitor.pipeline.verifying import Verifier
 from orders_monitor_tests.attacks.stages import decided, night, published
 from orders_monitor_tests.restorable import ADA, GRACE, asked, generation, published_twice, restored
 from orders_monitor_tests.small_shop import DAY, DAY_BEFORE, Shop, csv_of, open_shop, rows_of
@@ -264,6 +267,24 @@ def test_a_claim_that_was_never_written_is_given_up_for_the_restore(twice):
         voided = [p.number for p in desk.case(DAY).publications if p.voided]
 
     assert ([3], 4, first.path) == (voided, third.number, third.path)
+
+
+@pytest.mark.slow
+def test_a_restore_is_the_same_on_postgresql(tmp_path, monkeypatch, postgres_url):
+    """Proposed, decided, published, told and verified with the journal in PostgreSQL."""
+    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path))
+    monkeypatch.setenv("ORDERS_MONITOR_DATABASE_URL", postgres_url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = open_shop(tmp_path, instance)
+        first, _ = published_twice(shop)
+        third = restored(shop, first.delta_version)
+        with shop.desk() as desk:
+            told = of_partition(desk, DAY)
+            found = Verifier(desk, now=datetime.now(UTC)).verified()
+
+    assert (first.path, third) == (third.path, told.readers_see)
+    assert ["landed", "planned", "asked", "approved", "published"] * 3 == [moment.what for moment in told.moments]
+    assert ((), ()) == (found.differences, found.notes)
 
 
 @pytest.mark.slow
