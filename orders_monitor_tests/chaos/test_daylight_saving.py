@@ -14,6 +14,7 @@ from orders_monitor.core.calibration import DAYS_MIN
 from orders_monitor.core.quality import Quality
 from orders_monitor.pipeline.calibration import calibrate
 from orders_monitor.pipeline.resources import open_desk
+from orders_monitor.pipeline.schedule import nightly_job, nightly_schedule
 from orders_monitor_tests.chaos.rig import printed
 from orders_monitor_tests.published import publish
 from orders_monitor_tests.small_shop import Shop, csv_of, declared, open_shop
