@@ -99,7 +99,7 @@ def test_policy_show_is_the_whole_table(types):
         "publish_as_is": {"dev": "automatic", "staging": "automatic", "prod": "automatic"},
         "rename_column": {"dev": "never", "staging": "never", "prod": "never"},
         "overwrite": {"dev": "human", "staging": "human", "prod": "two_humans"},
-        "restore_version": {"dev": "human", "staging": "human", "prod": "two_humans"},
+        "restore_version": {"dev": "human", "staging": "human", "prod": "human"},
     }.items() <= shown["routes"].items()
     assert {"limit": 50, "used": 0, "left": 50} == shown["allowance"]["week_fixes"]
     assert "overwrite            human       human       two_humans" in lines
