@@ -312,4 +312,4 @@ TestOutbox.settings = settings(max_examples=8, stateful_step_count=20)
 class TestOutboxLonger(Outboxes.TestCase):
     """The same, in more and longer stories."""
 
-    settings = settings(max_examples=150, stateful_step_count=50)
+    settings = settings(max_examples=50, stateful_step_count=50)
