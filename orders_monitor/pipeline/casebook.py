@@ -235,7 +235,14 @@ def _links(desk: Desk, case: Case, answer: Gate) -> Links:
         case=links.case_url(table, partition, settings.review_url),
         plan=links.partition_url(table, "plan", partition, settings.ui_url),
         run="" if landed is None else links.run_url(landed.run_id, settings.ui_url),
-        launchpad=links.decide_url(table, partition, settings.ui_url, digest=answer.digest or "", reviewer=one)
+        launchpad=links.decide_url(
+            table,
+            partition,
+            settings.ui_url,
+            digest=answer.digest or "",
+            reviewer=one,
+            signed=settings.environment != "dev",
+        )
         if waits
         else "",
     )

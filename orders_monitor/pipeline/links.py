@@ -25,12 +25,19 @@ def run_url(run_id: str, ui_url: str) -> str:
 
 
 def decide_url(
-    table: str, partition: str, ui_url: str, *, digest: str, verdict: str = "approve", reviewer: str = ""
+    table: str,
+    partition: str,
+    ui_url: str,
+    *,
+    digest: str,
+    verdict: str = "approve",
+    reviewer: str = "",
+    signed: bool = False,
 ) -> str:
     """The Launchpad with a decision filled in, for this partition: one click here, one on Launch.
 
     Dagster's UI reads `config` (YAML) and `tags` of `playground/setup` (as its own links do); the tag chooses the
-    partition.
+    partition. Where decisions are `signed` there is a place for what `review sign` prints.
     """
     lines = [
         "ops:",
@@ -40,6 +47,7 @@ def decide_url(
         f"      decision: {verdict}  # approve or reject",
         f"      reviewer: {json.dumps(reviewer)}  # your name",
         '      note: ""',
+        *(['      signature: ""  # as `orders-monitor review sign` prints it'] if signed else []),
     ]
     asked = {"config": "\n".join(lines), "tags[0][key]": "dagster/partition", "tags[0][value]": partition}
     return f"{launchpad_url(table, ui_url)}/setup?{urlencode(asked, quote_via=quote)}"

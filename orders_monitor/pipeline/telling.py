@@ -14,6 +14,7 @@ from orders_monitor.core.candidate import Candidate, Validation
 from orders_monitor.core.claims import Claims
 from orders_monitor.core.expectation import Asked as ExpectationsAsked
 from orders_monitor.core.failure_modes import MEANINGS
+from orders_monitor.core.feedback import DECIDED, EDITED, Decided, Edited
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Flagged, Measures, Memory
@@ -233,6 +234,17 @@ def _memory(body: Mapping[str, Any]) -> Iterator[Said]:
     yield "remembered", f"for later partitions, in {memory.path} ({memory.digest[:12]})"
 
 
+def _decided(body: Mapping[str, Any]) -> Iterator[Said]:
+    case = Decided.model_validate(body)
+    decision = case.decision
+    yield "decided", f"{decision.verdict} by {decision.reviewer} ({decision.source}): {decision.note or 'no note'}"
+
+
+def _edited(body: Mapping[str, Any]) -> Iterator[Said]:
+    edited = Edited.model_validate(body)
+    yield "edited", f"by {edited.reviewer} ({edited.source}): {edited.note or 'no note'} [{edited.digest[:12]}]"
+
+
 _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "landed": _landed,
     "profile": _profile,
@@ -248,4 +260,6 @@ _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "published_measures": _measures,
     "flagged": _flagged,
     "memory": _memory,
+    DECIDED: _decided,
+    EDITED: _edited,
 }
