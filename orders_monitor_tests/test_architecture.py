@@ -217,6 +217,7 @@ CODE_LOCATION = {
     ],
     "sensors": [
         "orders_daily_decisions -> orders_daily_publish every 10 s, RUNNING",
+        "orders_daily_expiry -> no run every 60 s, RUNNING",
         "orders_daily_late_data -> orders_daily_nightly every 60 s, RUNNING",
         "orders_daily_messages -> no run every 30 s, RUNNING",
         "orders_daily_schema_drift -> orders_daily_nightly every 60 s, RUNNING",

@@ -1,12 +1,17 @@
 """Approvals that nobody gave: reported to Dagster, written into the database, copied or kept. None opens the door."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.workspace.context import WorkspaceProcessContext  # what the web server is made of; not exported
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.testclient import TestClient
 
 from orders_monitor.adapters import signing
 from orders_monitor.adapters.journal import chain
@@ -19,7 +24,7 @@ from orders_monitor.pipeline import keys
 from orders_monitor.pipeline.resources import Desk
 from orders_monitor_tests.attacks.stages import night, published
 from orders_monitor_tests.deciders import DAY, Room, decides, waits
-from orders_monitor_tests.small_shop import csv_of, rows_of
+from orders_monitor_tests.small_shop import Shop, csv_of, rows_of
 
 RENAMED = "order_id,order_status,quantity,email,amount,created_at"
 
@@ -246,14 +251,41 @@ def test_a_changed_question_is_noticed_at_the_door(shop):
     assert {True} == broken
 
 
-def reported(shop: Any) -> None:
-    """What Dagster's report-a-check endpoint does: it stores a runless event, whoever asks."""
-    shop.instance.report_runless_asset_event(evaluation(shop))
+REPORT = """mutation ($events: ReportRunlessAssetEventsParams!) {
+    reportRunlessAssetEvents(eventParams: $events) { __typename }
+}"""
 
 
-def evaluation(shop: Any) -> dg.AssetCheckEvaluation:
-    """A passed `human_review` that nobody decided."""
-    return dg.AssetCheckEvaluation(
+@pytest.mark.slow
+def test_what_dagster_is_told_opens_nothing(shop, tmp_path):
+    """A check or a materialization reported at Dagster's endpoints, by GraphQL or as an event is a sign on the door."""
+    shop.arrives("2026-03-03", csv_of(rows_of("2026-03-03")))
+    night(shop, "2026-03-03")
+    published(shop, "2026-03-03")
+    shop.arrives(DAY, csv_of(rows_of(DAY), RENAMED))
+    night(shop, DAY)
+    events = {"eventType": "ASSET_MATERIALIZATION", "assetKey": {"path": ["small_shop"]}, "partitionKeys": [DAY]}
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, webserver(instance) as web:
+        said = [
+            web.post(
+                "/report_asset_check/small_shop/candidate",
+                json={"check_name": keys.HUMAN_REVIEW, "passed": True, "partition": DAY},
+            ).json(),
+            web.post("/report_asset_materialization/small_shop", json={"partition": DAY}).json(),
+            web.post("/graphql", json={"query": REPORT, "variables": {"events": events}}).json(),
+        ]
+        instance.report_dagster_event(evaluated(shop), run_id="another")
+    with pytest.raises(PublicationRefused, match="waits for a decision"):
+        published(shop, DAY)
+
+    success = {"data": {"reportRunlessAssetEvents": {"__typename": "ReportRunlessAssetEventsSuccess"}}}
+    assert [{}, {}, success] == said
+    assert "awaiting" == shop.gate(DAY).status
+
+
+def evaluated(shop: Shop) -> dg.DagsterEvent:
+    """A passed `human_review` of this very partition, that nobody decided."""
+    evaluation = dg.AssetCheckEvaluation(
         asset_key=keys.stage(shop.table, "candidate"),
         check_name=keys.HUMAN_REVIEW,
         partition=DAY,
@@ -261,23 +293,15 @@ def evaluation(shop: Any) -> dg.AssetCheckEvaluation:
         blocking=True,
         metadata={"status": "approved", "reviewer": "ada"},
     )
-
-
-def materialized(shop: Any) -> None:
-    """A runless materialization of the published table."""
-    shop.instance.report_runless_asset_event(
-        dg.AssetMaterialization(asset_key=keys.published(shop.table), partition=DAY, metadata={"decision": "1"})
+    return dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+        event_specific_data=evaluation,
+        job_name="small_shop_review",
     )
 
 
-@pytest.mark.parametrize("forge", [reported, pytest.param(materialized, marks=pytest.mark.slow)])
-def test_what_dagster_is_told_opens_nothing(shop, forge: Callable[[Any], None]):
-    """A forged check or materialization is a sign on the door: the publication asks the journal."""
-    shop.arrives("2026-03-03", csv_of(rows_of("2026-03-03")))
-    night(shop, "2026-03-03")
-    published(shop, "2026-03-03")
-    shop.arrives(DAY, csv_of(rows_of(DAY), RENAMED))
-    night(shop, DAY)
-    forge(shop)
-    with pytest.raises(PublicationRefused, match="waits for a decision"):
-        published(shop, DAY)
+@contextmanager
+def webserver(instance: dg.DagsterInstance) -> Iterator[TestClient]:
+    """Dagster's own web server over that instance, in this process."""
+    with WorkspaceProcessContext(instance, EmptyWorkspaceTarget(), version="") as workspace:
+        yield TestClient(DagsterWebserver(workspace).create_asgi_app())
