@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from orders_monitor.adapters.notify.log import line_of, log
+from orders_monitor.adapters.notify.log import log
 from orders_monitor.adapters.notify.mail import Mail, mail_of
 from orders_monitor.adapters.notify.webhook import Webhook, payload_of
 from orders_monitor.core.errors import NotDelivered
@@ -237,13 +237,18 @@ def test_only_smtp_is_spoken(url):
 
 
 def test_the_log_is_one_line(caplog):
-    """Whatever is in a delivery, it is one line in which nothing moves the cursor or turns the text around."""
-    with caplog.at_level(logging.WARNING):
-        log(told(HOSTILE, to=Address(to="#orders")))
+    """Whatever is in a delivery, it is one line in which nothing moves the cursor or turns the text around.
 
-    assert [line_of(told(HOSTILE, to=Address(to="#orders")))] == caplog.messages
+    One with a page of its own is told with that link instead of all its lines.
+    """
+    linked = told(HOSTILE, to=Address(to="#orders"))
+    with caplog.at_level(logging.WARNING):
+        log(linked.model_copy(update={"links": ()}))
+        log(linked)
+
     assert (
         "orders 2026-03-04: held | for #orders | <!channel> <https://evil.example|click> & *bold* "
-        r"\r\nBcc: everybody@example.com\x1b[2J\u202e" + f" | decide: {LINK.url} | message 0123abcd"
+        r"\r\nBcc: everybody@example.com\x1b[2J\u202e | message 0123abcd"
     ) == caplog.messages[0]
-    assert json.dumps(caplog.messages[0]).isprintable()
+    assert f"orders 2026-03-04: held | for #orders | decide: {LINK.url} | message 0123abcd" == caplog.messages[1]
+    assert json.dumps(caplog.messages).isprintable()

@@ -13,8 +13,11 @@ def log(delivery: Delivery) -> None:
 
 
 def line_of(delivery: Delivery) -> str:
-    """A delivery in one line: what would end it, move a cursor or turn the text around is spelt out."""
-    links = [f"{link.label}: {link.url}" for link in delivery.links]
+    """A delivery in one line: what would end it, move a cursor or turn the text around is spelt out.
+
+    Where a page tells it all, its link does; a terminal that is shown a screenful for each case is read by nobody.
+    """
+    told = [f"{link.label}: {link.url}" for link in delivery.links[:1]] or delivery.lines
     whom = [f"for {delivery.address.to}"] if delivery.address.to else []
-    whole = " | ".join((delivery.subject, *whom, *delivery.lines, *links, f"message {delivery.id}"))
+    whole = " | ".join((delivery.subject, *whom, *told, f"message {delivery.id}"))
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
