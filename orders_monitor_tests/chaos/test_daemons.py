@@ -117,10 +117,9 @@ def test_two_daemons_and_a_lost_cursor(place):
         said = [process.communicate(timeout=300) for process in at_once]
         wait_for(lambda: shop.gate(TWICE).status == "published", f"{TWICE} is published")
         forget = ran(place, "dagster", "sensor", "cursor", "orders_daily_decisions", "--delete", "-w", "workspace.yaml")
-        assert 0 == forget.wait(timeout=120), forget.communicate()
-        before = place.home.joinpath("daemon.log").stat().st_size
-        time.sleep(45)
-        assert before <= place.home.joinpath("daemon.log").stat().st_size
+        forgot = forget.communicate(timeout=300)
+        assert 0 == forget.returncode, forgot
+        time.sleep(45)  # some ticks of both daemons, which read every decision anew
     with shop.desk() as desk:
         plans = {desk.read(TWICE, "plan", Plan).digest, desk.case(TWICE).published.plan_digest}
         decisions = [d.verdict for d in desk.case(TWICE).decisions]
