@@ -12,16 +12,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from orders_monitor.core import evidence
 from orders_monitor.core.contract import Contract
-from orders_monitor.core.errors import DecidedAlready, ReviewRefused
+from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.expectation import Expectation
 from orders_monitor.core.plan import Action, Hold, Plan, QuarantineRows
 from orders_monitor.core.predicate import IsNull, LongerThan, NotIn, NotMatching, OutOfRange, Predicate
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import Case, gate
+from orders_monitor.core.review import NOTHING_TO_DECIDE, Case, Gate, decided_already, gate, why_another
 from orders_monitor.core.value import Value, canonical_json
 
 WORDS = "is_null, not_in A,B, below N, above N, outside MIN MAX, not_matching REGEX, longer_than N"
-DIGEST_CHARACTERS_MIN = 12
 _PREDICATE: TypeAdapter[Predicate] = TypeAdapter(Predicate)
 _SAID = re.compile(
     r"(?P<column>.+?)\s+(?P<word>is_null|not_in|below|above|outside|not_matching|longer_than)(?:\s+(?P<rest>.+))?",
@@ -73,28 +72,12 @@ def require_editable(case: Case, digest: str) -> None:
 
     ReviewRefused; DecidedAlready where somebody was first.
     """
-    found, where = gate(case), {"table": case.table, "partition": case.partition}
-    if len(digest) < DIGEST_CHARACTERS_MIN:
-        why = f"name at least the first {DIGEST_CHARACTERS_MIN} characters of the digest, {len(digest)} are too few"
-        raise ReviewRefused(**where, why=why)
-    if found.digest is None or found.status in ("no_plan", "closed", "held", "unvalidated"):
-        raise ReviewRefused(**where, why=f"there is nothing to edit: {found.sentence}")
-    if not found.digest.startswith(digest):
-        why = f"{digest[:12]} is not what waits; it is {found.digest[:12]} now, look at it again"
-        raise ReviewRefused(**where, why=why)
-    first = found.decision
-    if found.status not in ("awaiting", "stale", "failed"):
-        if first is None:
-            raise ReviewRefused(**where, why=f"it cannot be edited: {found.sentence}")
-        raise DecidedAlready(
-            **where,
-            why=f"it is decided already: {found.sentence}",
-            reviewer=first.reviewer,
-            verdict=first.verdict,
-            recorded_at=first.recorded_at,
-        )
-    if case.plan is not None and case.plan.restore is not None:
-        raise ReviewRefused(**where, why="a version that is given back is approved or rejected whole")
+    found = gate(case)
+    why = _why_not_editable(case, found, digest)
+    if why is not None:
+        raise ReviewRefused(table=case.table, partition=case.partition, why=why)
+    if not _is_open(found) and found.decision is not None:
+        raise decided_already(found.decision, f"it is decided already: {found.sentence}")
 
 
 def edited(
@@ -118,6 +101,22 @@ def edited(
     if update["actions"] == plan.actions:
         raise ReviewRefused(table=plan.table, partition=plan.partition, why="that is the plan already")
     return plan.model_copy(update={**update, "origin": "reviewer", "author": author})
+
+
+def _why_not_editable(case: Case, found: Gate, digest: str) -> str | None:
+    if found.digest is None or found.status in NOTHING_TO_DECIDE:
+        return f"there is nothing to edit: {found.sentence}"
+    another = why_another(found, digest)
+    if another is not None:
+        return another
+    if not _is_open(found):
+        return None if found.decision is not None else f"it cannot be edited: {found.sentence}"
+    restores = case.plan is not None and case.plan.restore is not None
+    return "a version that is given back is approved or rejected whole" if restores else None
+
+
+def _is_open(found: Gate) -> bool:
+    return found.waits or found.status == "failed"
 
 
 def _actions(

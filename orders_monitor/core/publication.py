@@ -25,7 +25,7 @@ class Claimed(Value):
     @property
     def is_written(self) -> bool:
         """Whether it has a receipt."""
-        return self.publication.delta_version is not None and not self.publication.voided
+        return self.publication.is_written
 
 
 @dataclass(frozen=True, slots=True)

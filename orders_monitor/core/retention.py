@@ -80,13 +80,17 @@ class Recorded:
         yield from (memory.path for _, memory in self.memories[-1:])
         for _, candidate in self.candidates[-1:]:
             yield from _files_of(candidate)
+            yield from self._landed_as(candidate)
 
     def _made_of(self, publication: Publication) -> Iterator[str]:
         """What a publication was made of: with it, giving it back is as if it had never been replaced."""
         for _, candidate in self.candidates:
             if (candidate.plan_digest, candidate.path) == (publication.plan_digest, publication.path):
                 yield from _files_of(candidate)
-                yield from (landing.path for _, landing in self.landings if landing.digest == candidate.landed_digest)
+                yield from self._landed_as(candidate)
+
+    def _landed_as(self, candidate: Candidate) -> Iterator[str]:
+        yield from (landing.path for _, landing in self.landings if landing.digest == candidate.landed_digest)
 
 
 def _files_of(candidate: Candidate) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from orders_monitor.core.candidate import Candidate, Validation
+from orders_monitor.core.errors import DecidedAlready
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Route
 from orders_monitor.core.quality import CLOSED
@@ -24,6 +25,11 @@ Status = Literal[
 POLICY, EXPIRY = "policy", "expiry"
 # What answers without being a person: the declared policy, and the end of the time in which to decide.
 NOT_PEOPLE = (POLICY, EXPIRY)
+# There are no bytes yet that anybody could decide on, or none are wanted.
+NOTHING_TO_DECIDE: tuple[Status, ...] = ("no_plan", "closed", "held", "unvalidated")
+# A decision can be made now.
+WAITS: tuple[Status, ...] = ("awaiting", "stale")
+DIGEST_CHARACTERS_MIN = 12
 
 
 class Decision(Value):
@@ -110,6 +116,11 @@ class Publication(Value):
     delta_version: int | None = None
     voided: bool = False
 
+    @property
+    def is_written(self) -> bool:
+        """Whether readers were given it: it has its receipt."""
+        return self.delta_version is not None and not self.voided
+
 
 class Case(Value):
     """All that the journal knows about one partition that the gate needs, each part the newest of its kind.
@@ -168,8 +179,12 @@ class Case(Value):
     @property
     def published(self) -> Publication | None:
         """The publication that readers see now."""
-        written = [p for p in self.publications if p.delta_version is not None and not p.voided]
-        return max(written, key=lambda p: p.number, default=None)
+        return max(self.written, key=lambda p: p.number, default=None)
+
+    @property
+    def written(self) -> tuple[Publication, ...]:
+        """What readers were given so far, in the order in which it was claimed."""
+        return tuple(p for p in self.publications if p.is_written)
 
     @property
     def overwrites(self) -> bool:
@@ -201,6 +216,16 @@ class Gate(Value):
     sentence: str
     decision: Decision | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a decision can be made on it now."""
+        return self.status in WAITS
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it may be published yet: it waits for a decision, or was approved."""
+        return self.waits or self.status == "approved"
+
 
 def gate(case: Case) -> Gate:
     """The one answer for a partition, from everything that was recorded about it and nothing else."""
@@ -212,6 +237,27 @@ def gate(case: Case) -> Gate:
         digest=case.digest,
         sentence=sentence,
         decision=decision,
+    )
+
+
+def why_another(found: Gate, digest: str) -> str | None:
+    """Why a digest, named by its beginning, is not the one that the gate was asked about; None where it is."""
+    if len(digest) < DIGEST_CHARACTERS_MIN:
+        return f"name at least the first {DIGEST_CHARACTERS_MIN} characters of the digest, {len(digest)} are too few"
+    if found.digest is None or not found.digest.startswith(digest):
+        return f"{digest[:12]} is not what waits; it is {str(found.digest)[:12]} now, look at it again"
+    return None
+
+
+def decided_already(first: Decision, why: str) -> DecidedAlready:
+    """What somebody who comes later is told: who decided what, and when."""
+    return DecidedAlready(
+        table=first.table,
+        partition=first.partition,
+        why=why,
+        reviewer=first.reviewer,
+        verdict=first.verdict,
+        recorded_at=first.recorded_at,
     )
 
 
@@ -289,7 +335,7 @@ def _unspent(case: Case) -> list[Decision]:
     Earlier ones are spent too, whatever they named: they were made about a table that readers no longer see. So is
     an expiry once it was asked again, with all before it.
     """
-    spent = max((p.decision_id for p in case.publications if p.delta_version is not None and not p.voided), default=0)
+    spent = max((p.decision_id for p in case.written), default=0)
     again = case.asked_for.after_decision
     expired = max((d.id for d in case.decisions if d.reviewer == EXPIRY and d.id <= again), default=0)
     return sorted((d for d in case.decisions if d.id > max(spent, expired)), key=lambda d: d.id)

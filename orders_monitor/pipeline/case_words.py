@@ -11,8 +11,6 @@ from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Case, Decision, Gate, Publication
 from orders_monitor.pipeline import sentences
 
-OPEN = ("awaiting", "stale", "approved")
-
 
 def verdict_of(answer: Gate, plan: Plan, quality: Quality | None) -> str:
     """One line: what is wrong, what is to be done about it, and what it waits for."""
@@ -32,18 +30,16 @@ def effect_of(case: Case, answer: Gate, *, newest_version: int | None) -> tuple[
     """What approving does, one thing a sentence; of what cannot be approved, what can be done instead."""
     if answer.status == "published":
         return ("nothing: these very bytes are published",)
-    if case.candidate is None or case.digest is None or answer.status not in OPEN:
+    if case.candidate is None or case.digest is None or not answer.is_pending:
         return (_instead(case, answer),)
     return tuple(_effect(case, newest_version))
 
 
 def undo_of(case: Case, answer: Gate) -> str:
     """How an approval is taken back once it is published; empty where nothing is approved."""
-    if answer.status not in (*OPEN, "published"):
+    if not answer.is_pending and answer.status != "published":
         return ""
-    written = [p for p in case.publications if p.delta_version is not None and not p.voided]
-    if answer.status == "published":
-        written = written[:-1]
+    written = case.written[:-1] if answer.status == "published" else case.written
     if not written:
         return (
             "nothing of it was published before, so there is no version to give back: repair the source and run the "

@@ -229,7 +229,6 @@ def _changed(desk: Desk, case: Case, answer: Gate) -> tuple[str, ...]:
 def _links(desk: Desk, case: Case, answer: Gate) -> Links:
     table, partition, settings = case.table, case.partition, desk.settings
     landed = desk.journal.latest(table, partition, "landed")
-    waits = answer.digest is not None and answer.status in ("awaiting", "stale")
     one = case.asked_for.assigned[0] if len(case.asked_for.assigned) == 1 else ""
     return Links(
         case=links.case_url(table, partition, settings.review_url),
@@ -243,6 +242,6 @@ def _links(desk: Desk, case: Case, answer: Gate) -> Links:
             reviewer=one,
             signed=settings.environment != "dev",
         )
-        if waits
+        if answer.waits
         else "",
     )

@@ -13,13 +13,14 @@ from orders_monitor.adapters.releases import load_release
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.errors import AllowanceSpent, ReviewRefused
 from orders_monitor.core.expectation import Outcome
+from orders_monitor.core.feedback import EDITED, Edited
 from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.modes import modes_of
 from orders_monitor.core.people import assigned, is_nobodys, signed_text
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Ruling, Settled, decide, settled_by
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import EXPIRY, POLICY, Asked, Decision, Verdict
+from orders_monitor.core.review import EXPIRY, POLICY, Asked, Case, Decision, Verdict
 from orders_monitor.pipeline.resources import Desk
 
 # Nothing that looks like a letter of another name: a bare name proves nothing, but it is on record.
@@ -87,7 +88,7 @@ def put_to_decision(
     ruling = ask_for(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
     if ruling.route != "automatic":
         return ruling
-    if desk.gate(partition).status not in ("awaiting", "stale"):
+    if not desk.gate(partition).waits:
         return ruling
     rows = candidate.quarantined_rows + candidate.duplicate_rows
     try:
@@ -109,7 +110,7 @@ def put_to_decision(
 def ask_for(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, outcomes: Sequence[Outcome]) -> Ruling:
     """Whose decision the policy wants as it is declared now; recorded, so that the gate knows.
 
-    After any person's decision on this partition, the next plan is for a person too.
+    After any person's decision on this partition, or change of its plan, the next plan is for a person too.
     """
     case = desk.case(partition)
     ruling = decide(
@@ -120,11 +121,18 @@ def ask_for(desk: Desk, partition: str, *, plan: Plan, candidate: Candidate, out
         environment=desk.settings.environment,
         still_failing=[outcome.check_name for outcome in outcomes if not outcome.passed],
     )
-    before = next((decision for decision in case.decisions if decision.by_a_person), None)
-    if before is not None and ruling.route == "automatic":
-        ruling = _for_a_person(ruling, f"{before.reviewer} decided on this partition before")
+    before = _who_before(desk, case) if ruling.route == "automatic" else None
+    if before is not None:
+        ruling = _for_a_person(ruling, f"{before} decided on this partition before")
     _record(desk, partition, plan, ruling)
     return ruling
+
+
+def _who_before(desk: Desk, case: Case) -> str | None:
+    """Who has decided on the partition, or has changed a plan of it: to hold it is a decision too."""
+    decided = next((decision.reviewer for decision in case.decisions if decision.by_a_person), None)
+    edited = desk.find(case.partition, EDITED, Edited) if decided is None else None
+    return decided if edited is None else edited.reviewer
 
 
 def _for_a_person(ruling: Ruling, why: str) -> Ruling:

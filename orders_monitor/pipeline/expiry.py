@@ -44,4 +44,4 @@ def expiry_sensor(table: MonitoredTable) -> dg.SensorDefinition:
 
 
 def _waits_too_long(case: Case, now: datetime) -> bool:
-    return case.asked_for.is_over(now) and gate(case).status in ("awaiting", "stale")
+    return case.asked_for.is_over(now) and gate(case).waits

@@ -258,7 +258,7 @@ def sentence_of_changes(changes: Sequence[Change]) -> str:
 
 def sentence_of(gate: Gate) -> str:
     """The verdict of human_review in one line, with what to do where something is to be done."""
-    if gate.status in ("awaiting", "stale") and gate.digest:
+    if gate.waits and gate.digest:
         command = f"orders-monitor --table {gate.table} review approve {gate.partition} --digest {gate.digest[:12]}"
         return f"{gate.sentence}; approve: {command}"
     return gate.sentence

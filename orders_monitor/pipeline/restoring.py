@@ -36,7 +36,6 @@ _FOUND: dict[str, type[Value]] = {
     "investigation": Investigation,
     "claims": Claims,
 }
-_WAITS = ("awaiting", "stale", "approved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +77,9 @@ def propose(desk: Desk, partition: str, *, version: int, by: Identity) -> Propos
     action = RestoreVersion(
         publication=target.number, version=target.delta_version or 0, candidate_digest=candidate.digest
     )
-    if not (case.plan is not None and case.plan.restore == action and before.status in _WAITS):
+    if not (case.plan is not None and case.plan.restore == action and before.is_pending):
         _record(desk, partition, action=action, candidate=candidate, target=target, author=by.name)
-        replaced = before if before.status in _WAITS else None
+        replaced = before if before.is_pending else None
     else:
         replaced = None
     return _put_to_decision(desk, partition, target=target, now=now, replaced=replaced)
@@ -94,7 +93,7 @@ def _shown(desk: Desk, partition: str) -> set[str]:
 
 def _as_of(desk: Desk, case: Case, version: int) -> Publication:
     """The partition's publication that readers of that version of the table saw."""
-    written = [p for p in case.publications if p.delta_version is not None and not p.voided]
+    written = case.written
     newest = max(claimed.publication.delta_version or 0 for claimed in desk.journal.claims(desk.table.name))
     if version > newest:
         raise _refused(desk, case.partition, f"there is no version {version}; the newest is {newest}")

@@ -5,12 +5,14 @@ loses nothing.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orders_monitor.adapters.delta.log import DeltaLog
+from orders_monitor.adapters.delta.log import Commit, DeltaLog
 from orders_monitor.adapters.lake import Stored
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Memory
 from orders_monitor.core.publication import Claimed
@@ -38,7 +40,7 @@ class Tidied:
 def vacuum(desk: Desk, *, now: datetime, keep_days: int | None = None, dry_run: bool = False) -> Tidied:
     """Remove what the declared retention does not keep; `keep_days` replaces the declared one for this time.
 
-    Raises StoreUnavailable, and then no more is removed than was.
+    Raises StoreUnavailable, also where the journal is not this lake's; then no more is removed than was.
     """
     stored = desk.lake.stored(desk.table.name)
     needed = needed_files(desk, now=now, keep_days=keep_days)
@@ -57,9 +59,25 @@ def needed_files(desk: Desk, *, now: datetime, keep_days: int | None = None) -> 
     """The paths of the files that something needs: what was recorded, and what the Delta log says that is current."""
     retention = desk.table.retention
     since = since_of(now, retention.keep_days if keep_days is None else keep_days)
-    current = frozenset(listed.path for listed in DeltaLog(desk.settings.lake_root).files(desk.table.name))
-    recorded = recorded_of(desk).values()
-    return current.union(*(each.needed(keep_versions=retention.keep_versions, since=since) for each in recorded))
+    log, recorded = DeltaLog(desk.settings.lake_root), recorded_of(desk)
+    _require_its_journal(desk, log.commits(desk.table.name), recorded)
+    current = frozenset(listed.path for listed in log.files(desk.table.name))
+    each_needed = (r.needed(keep_versions=retention.keep_versions, since=since) for r in recorded.values())
+    return current.union(*each_needed)
+
+
+def _require_its_journal(desk: Desk, commits: Sequence[Commit], recorded: Mapping[str, Recorded]) -> None:
+    """To another journal, or to one that was put back from a backup, files are strange that this lake needs.
+
+    Raises StoreUnavailable.
+    """
+    claims = ((key, c.publication) for key, each in recorded.items() for c in each.claims)
+    known = {(key, str(publication.number), publication.digest) for key, publication in claims}
+    strange = next((c for c in commits if c.number and (c.partition, c.number, c.digest) not in known), None)
+    if strange is None and (recorded or not desk.lake.stored(desk.table.name)):
+        return
+    what = "it knows none of the files" if strange is None else f"it does not know version {strange.version}"
+    raise StoreUnavailable(store="journal", why=f"{what}: is it the one of this lake, and whole? nothing was removed")
 
 
 def since_of(now: datetime, days: int) -> str:

@@ -7,13 +7,25 @@ import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
 from orders_monitor.adapters.journal.cases import Doubt, case_of, cases_of, decision_of
-from orders_monitor.core.errors import AllowanceSpent, DecidedAlready, ReviewRefused
+from orders_monitor.core.errors import AllowanceSpent, ReviewRefused
 from orders_monitor.core.policy import Settled, Used
-from orders_monitor.core.review import EXPIRY, POLICY, Case, Decision, Gate, agreed, gate, is_among
+from orders_monitor.core.review import (
+    DIGEST_CHARACTERS_MIN,
+    EXPIRY,
+    NOTHING_TO_DECIDE,
+    POLICY,
+    Case,
+    Decision,
+    Gate,
+    agreed,
+    decided_already,
+    gate,
+    is_among,
+    why_another,
+)
 
 Sign = Callable[[Decision], str]
 
-DIGEST_CHARACTERS_MIN = 12
 NOTE_CHARACTERS_MAX = 4_000
 REVIEWER_CHARACTERS_MAX = 200
 
@@ -70,7 +82,7 @@ def decide(
 
 def expire(connection: sa.Connection, case: Case, *, now: datetime) -> Decision | None:
     """Reject what waits longer than it may; None where it need not be rejected. The caller holds the locks."""
-    if gate(case).status not in ("awaiting", "stale") or not case.asked_for.is_over(now):
+    if not gate(case).waits or not case.asked_for.is_over(now):
         return None
     return _insert(connection, _expiry(case), environment=case.environment, now=now)
 
@@ -99,14 +111,7 @@ def used(connection: sa.Connection, team: str, *, now: datetime) -> Used:
 
 def refuse_late(expiry: Decision) -> None:
     """Tell who comes after the deadline. Raises DecidedAlready."""
-    raise DecidedAlready(
-        table=expiry.table,
-        partition=expiry.partition,
-        why=f"it expired: {expiry.note}; run the partition again to be asked again",
-        reviewer=expiry.reviewer,
-        verdict=expiry.verdict,
-        recorded_at=expiry.recorded_at,
-    )
+    raise decided_already(expiry, f"it expired: {expiry.note}; run the partition again to be asked again")
 
 
 def _require_waiting(
@@ -118,14 +123,7 @@ def _require_waiting(
         return
     first = found.decision
     if first is not None and found.digest is not None and found.digest.startswith(answer.digest):
-        raise DecidedAlready(
-            table=case.table,
-            partition=case.partition,
-            why=why,
-            reviewer=first.reviewer,
-            verdict=first.verdict,
-            recorded_at=first.recorded_at,
-        )
+        raise decided_already(first, why)
     other = None
     if found.digest is not None:
         cases = cases_of(connection, table=case.table, environment=environment, doubt=doubt)
@@ -138,12 +136,11 @@ def _require_waiting(
 
 def _why_not(found: Gate, digest: str) -> str | None:
     """One sentence on why this digest cannot be decided now; None where it can."""
-    if found.digest is None or found.status in ("no_plan", "closed", "held", "unvalidated", "failed"):
+    if found.digest is None or found.status in (*NOTHING_TO_DECIDE, "failed"):
         return f"there is nothing to decide: {found.sentence}"
-    if not found.digest.startswith(digest):
-        return f"{digest[:12]} is not what waits; it is {found.digest[:12]} now, look at it again"
-    if found.status in ("awaiting", "stale"):
-        return None
+    another = why_another(found, digest)
+    if another is not None or found.waits:
+        return another
     decision = found.decision
     if decision is None:
         return f"it is decided already: {found.sentence}"
