@@ -35,6 +35,7 @@ from orders_monitor.core.record import (
     ToolAnswered,
     ToolDenied,
 )
+from orders_monitor.core.review import Asked as DecisionAsked
 from orders_monitor.core.value import Value, canonical_json
 from orders_monitor.pipeline import sentences
 
@@ -234,6 +235,11 @@ def _memory(body: Mapping[str, Any]) -> Iterator[Said]:
     yield "remembered", f"for later partitions, in {memory.path} ({memory.digest[:12]})"
 
 
+def _decision_asked(body: Mapping[str, Any]) -> Iterator[Said]:
+    asked = DecisionAsked.model_validate(body)
+    yield "route", f"{asked.route} for {asked.digest[:12]}: {'; '.join(asked.reasons)}"
+
+
 def _decided(body: Mapping[str, Any]) -> Iterator[Said]:
     case = Decided.model_validate(body)
     decision = case.decision
@@ -260,6 +266,7 @@ _STAGES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Said]]] = {
     "published_measures": _measures,
     "flagged": _flagged,
     "memory": _memory,
+    "decision_asked": _decision_asked,
     DECIDED: _decided,
     EDITED: _edited,
 }

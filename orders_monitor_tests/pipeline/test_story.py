@@ -26,6 +26,7 @@ from orders_monitor.core.record import (
     ToolAnswered,
     ToolDenied,
 )
+from orders_monitor.core.review import Asked as DecisionAsked
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline.record import JournalRecorder
 from orders_monitor.pipeline.resources import Desk
@@ -144,6 +145,13 @@ def test_an_ending_that_needs_a_person_says_what_to_do():
     assert "do" not in dict(tell(event_of("investigation", found.model_copy(update={"ending": "answered"}))))
     assert [("holds", "8 rows break the pattern [expectation:email]"), ("doubt", "a claim was dropped")] == tell(
         event_of("claims", claims)
+    )
+
+
+def test_whose_decision_it_needs_is_told():
+    asked = DecisionAsked(digest="d" * 64, route="human", reasons=("rename_column: human", "overwrite: human"))
+    assert [("route", "human for dddddddddddd: rename_column: human; overwrite: human")] == tell(
+        event_of("decision_asked", asked)
     )
 
 
