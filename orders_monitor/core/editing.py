@@ -14,10 +14,11 @@ from orders_monitor.core import evidence
 from orders_monitor.core.contract import Contract
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.expectation import Expectation
+from orders_monitor.core.latecomers import decided_already, why_another
 from orders_monitor.core.plan import Action, Hold, Plan, QuarantineRows
 from orders_monitor.core.predicate import IsNull, LongerThan, NotIn, NotMatching, OutOfRange, Predicate
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import NOTHING_TO_DECIDE, Case, Gate, decided_already, gate, why_another
+from orders_monitor.core.review import NOTHING_TO_DECIDE, Case, Gate, gate
 from orders_monitor.core.value import Value, canonical_json
 
 WORDS = "is_null, not_in A,B, below N, above N, outside MIN MAX, not_matching REGEX, longer_than N"

@@ -26,8 +26,9 @@
 What the *data* did is never an error: it is a value (a Missing, a TypeNarrowed, a failed expectation).
 """
 
-from datetime import UTC, datetime
 from typing import Literal
+
+from orders_monitor.core.times import said
 
 
 class OrdersMonitorError(Exception):
@@ -114,7 +115,7 @@ class BreakerOpen(OrdersMonitorError):
 
     def __init__(self, *, zone: str, table: str, until_ms: int, why: str) -> None:
         self.zone, self.table, self.until_ms, self.why = zone, table, until_ms, why
-        until = datetime.fromtimestamp(until_ms / 1_000, UTC).isoformat(sep=" ", timespec="seconds")
+        until = said(until_ms)
         super().__init__(f"the breaker of {table}'s {zone} is open ({why}); the next probe is allowed at {until}")
 
 

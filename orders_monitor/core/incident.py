@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from orders_monitor.core.times import parsed
 from orders_monitor.core.value import Value, digest_of
 
 TroubleKind = Literal["case", "held", "failed"]
@@ -89,11 +90,6 @@ class Incident(Value):
     def _is_of(self, trouble: Trouble) -> bool:
         same = (trouble.table, trouble.is_ours) == (self.trouble.table, self.trouble.is_ours)
         return same and trouble.about in self.members
-
-
-def parsed(text: str) -> datetime:
-    """The time of a UTC ISO text."""
-    return datetime.fromisoformat(text)
 
 
 def fold(notes: Iterable[Note], incidents: Iterable[Incident] = ()) -> tuple[Incident, ...]:

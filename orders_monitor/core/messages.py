@@ -66,11 +66,17 @@ def tamed(text: str, most: int = LINE_MAX) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
+def named(names: Sequence[str], *, most: int = SHOWN_MAX) -> str:
+    """The first so many names, and how many more there are."""
+    told = ", ".join(names[:most])
+    return f"{told} and {len(names) - most} more" if len(names) > most else told
+
+
 def of_case(view: CaseView, incident: Incident, due: Due, *, alive: Sequence[Trouble]) -> Message:
     """A partition that waits or is held: what, evidence, impact, proposal, cost, deadline, and where to decide."""
     lines = [
         ("what", view.verdict),
-        ("partitions", _named([each.about for each in alive]) if len(alive) > 1 else ""),
+        ("partitions", named([each.about for each in alive]) if len(alive) > 1 else ""),
         ("evidence", _of_findings([f for f in view.evidence if f.severity != "info"])),
         ("the agent says", _of_findings([f for f in view.claims if not f.id.startswith(("dropped", "doubt"))])),
         ("impact", _impact(view)),
@@ -97,7 +103,7 @@ def of_failure(
     incident: Incident, due: Due, *, why: str, team: str, alive: Sequence[Trouble], links: Sequence[Link]
 ) -> Message:
     """Something of ours that is broken: a run that failed, or a zone that is left alone."""
-    about = _named([each.about for each in alive] or list(incident.members))
+    about = named([each.about for each in alive] or list(incident.members))
     lines = [
         ("what", why),
         ("about", about),
@@ -112,7 +118,7 @@ def of_failure(
 
 def of_settled(incident: Incident, address: Address, *, how: Sequence[str]) -> Message:
     """The end of an incident, for those that were called about it more than once."""
-    subject = f"over: {incident.trouble.table} {_named(list(incident.members))}"
+    subject = f"over: {incident.trouble.table} {named(list(incident.members))}"
     return Message(
         key=f"{incident.key}#{incident.rounds}:settled:{digest_of(address)[:8]}",
         table=incident.trouble.table,
@@ -212,8 +218,3 @@ def _impact(view: CaseView) -> str:
 def _of_findings(findings: Sequence[Finding]) -> str:
     said = "; ".join(each.sentence for each in findings[:SHOWN_MAX])
     return f"{said} (and {len(findings) - SHOWN_MAX} more)" if len(findings) > SHOWN_MAX else said
-
-
-def _named(names: Sequence[str]) -> str:
-    told = ", ".join(names[:SHOWN_MAX])
-    return f"{told} and {len(names) - SHOWN_MAX} more" if len(names) > SHOWN_MAX else told

@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import model_validator
 
 from orders_monitor.core.candidate import Candidate, Validation
-from orders_monitor.core.errors import DecidedAlready
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Route
 from orders_monitor.core.quality import CLOSED
@@ -29,7 +28,6 @@ NOT_PEOPLE = (POLICY, EXPIRY)
 NOTHING_TO_DECIDE: tuple[Status, ...] = ("no_plan", "closed", "held", "unvalidated")
 # A decision can be made now.
 WAITS: tuple[Status, ...] = ("awaiting", "stale")
-DIGEST_CHARACTERS_MIN = 12
 
 
 class Decision(Value):
@@ -237,27 +235,6 @@ def gate(case: Case) -> Gate:
         digest=case.digest,
         sentence=sentence,
         decision=decision,
-    )
-
-
-def why_another(found: Gate, digest: str) -> str | None:
-    """Why a digest, named by its beginning, is not the one that the gate was asked about; None where it is."""
-    if len(digest) < DIGEST_CHARACTERS_MIN:
-        return f"name at least the first {DIGEST_CHARACTERS_MIN} characters of the digest, {len(digest)} are too few"
-    if found.digest is None or not found.digest.startswith(digest):
-        return f"{digest[:12]} is not what waits; it is {str(found.digest)[:12]} now, look at it again"
-    return None
-
-
-def decided_already(first: Decision, why: str) -> DecidedAlready:
-    """What somebody who comes later is told: who decided what, and when."""
-    return DecidedAlready(
-        table=first.table,
-        partition=first.partition,
-        why=why,
-        reviewer=first.reviewer,
-        verdict=first.verdict,
-        recorded_at=first.recorded_at,
     )
 
 

@@ -5,10 +5,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from orders_monitor.core.breaker import BreakerEvent, Closed, HalfOpen, Kind, Refused, State, Zone
 from orders_monitor.core.errors import BreakerOpen, OrdersMonitorError
+from orders_monitor.core.times import said
 from orders_monitor.pipeline.resources import Desk
 
 Clock = Callable[[], int]
@@ -99,5 +99,4 @@ def sentence(state: State) -> str:
         case HalfOpen(why=why):
             return f"half-open: somebody tries now ({why})"
         case _:
-            until = datetime.fromtimestamp(state.until_ms / 1_000, UTC).isoformat(sep=" ", timespec="seconds")
-            return f"open until {until} ({state.why})"
+            return f"open until {said(state.until_ms)} ({state.why})"

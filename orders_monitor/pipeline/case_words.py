@@ -8,7 +8,7 @@ from orders_monitor.core.cost import Cost
 from orders_monitor.core.feedback import DECIDED, Decided
 from orders_monitor.core.plan import AcceptChange, Plan
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import Case, Decision, Gate, Publication
+from orders_monitor.core.review import Case, Decision, Gate
 from orders_monitor.pipeline import sentences
 
 
@@ -66,11 +66,6 @@ def cost_of(cost: Cost | None) -> str:
         return "nothing: the agent was not asked"
     held = f" and {sentences.of_amount(cost.reserved_tokens, cost.reserved_micro_usd)} held"
     return sentences.of_amount(cost.tokens, cost.micro_usd) + (held if cost.reserved_tokens else "")
-
-
-def newest_version(publications: Sequence[Publication]) -> int | None:
-    """The newest version of the published table that the journal knows; None before the first."""
-    return max((p.delta_version for p in publications if p.delta_version is not None), default=None)
 
 
 def _effect(case: Case, newest: int | None) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """casebook: a case as a person reads it, from what the stages recorded: for the command line, the page and messages."""
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 from orders_monitor.adapters.journal.feedback import review_chain
 from orders_monitor.core import meaning
@@ -31,7 +30,6 @@ from orders_monitor.pipeline import case_rows, case_words, links, sentences
 from orders_monitor.pipeline.quality import days_before
 from orders_monitor.pipeline.resources import Desk
 
-Body = TypeVar("Body", Quality, Claims, Investigation)
 NEEDS_A_PERSON = ("awaiting", "stale", "held", "failed")
 SERIES_MAX, DAYS_MAX = 6, 28
 
@@ -50,16 +48,14 @@ def inbox(desk: Desk, *, every: bool = False) -> tuple[CaseSummary, ...]:
 
 def view(desk: Desk, partition: str) -> CaseView:
     """All that a person needs to decide one case. Raises ReviewRefused where there is no plan yet."""
-    cases = desk.journal.cases(desk.table.name, environment=desk.settings.environment)
-    case = next((case for case in cases if case.partition == partition), None)
-    if case is None or case.plan is None:
+    case = desk.case(partition)
+    if case.plan is None:
         why = "there is no plan; run the partition first"
         raise ReviewRefused(table=desk.table.name, partition=partition, why=why)
     answer, asked, plan = gate(case), case.asked_for, case.plan
-    quality = _about(desk.find(partition, "quality", Quality), plan)
-    claims = _about(desk.find(partition, "claims", Claims), plan)
-    investigation = _about(desk.find(partition, "investigation", Investigation), plan)
-    publications = [p for other in cases for p in other.publications]
+    quality = desk.found_of(plan, "quality", Quality)
+    claims = desk.found_of(plan, "claims", Claims)
+    investigation = desk.found_of(plan, "investigation", Investigation)
     return CaseView(
         table=case.table,
         partition=partition,
@@ -86,7 +82,7 @@ def view(desk: Desk, partition: str) -> CaseView:
         assigned=asked.assigned,
         modes=modes_of(quality, investigation),
         cost=case_words.cost_of(_costs(desk).get(partition)),
-        effect=case_words.effect_of(case, answer, newest_version=case_words.newest_version(publications)),
+        effect=case_words.effect_of(case, answer, newest_version=desk.journal.newest_version(case.table)),
         undo=case_words.undo_of(case, answer),
         changed=_changed(desk, case, answer),
         decisions=case.decisions,
@@ -96,9 +92,10 @@ def view(desk: Desk, partition: str) -> CaseView:
 
 
 def _summary(desk: Desk, case: Case, answer: Gate, cost: Cost | None) -> CaseSummary:
-    needs_a_person = answer.status in NEEDS_A_PERSON and case.plan is not None
-    quality = _about(desk.find(case.partition, "quality", Quality), case.plan) if needs_a_person else None
-    worded = case_words.verdict_of(answer, case.plan, quality) if case.plan and needs_a_person else answer.sentence
+    plan = case.plan if answer.status in NEEDS_A_PERSON else None
+    worded = answer.sentence
+    if plan is not None:
+        worded = case_words.verdict_of(answer, plan, desk.found_of(plan, "quality", Quality))
     return CaseSummary(
         table=case.table,
         partition=case.partition,
@@ -106,7 +103,7 @@ def _summary(desk: Desk, case: Case, answer: Gate, cost: Cost | None) -> CaseSum
         verdict=worded,
         digest=answer.digest,
         route=case.asked_for.route,
-        asked_at=_since(desk, case) if needs_a_person else case.asked_for.asked_at,
+        asked_at=case.asked_for.asked_at if plan is None else _since(desk, case),
         deadline=case.asked_for.deadline,
         team=desk.table.owners.team,
         assigned=case.asked_for.assigned,
@@ -123,11 +120,6 @@ def _since(desk: Desk, case: Case) -> str:
     """When it began to wait: when it was asked, or where nothing can be decided, when it was planned."""
     planned = None if case.asked_for.asked_at else desk.journal.latest(case.table, case.partition, "plan")
     return case.asked_for.asked_at if planned is None else planned.recorded_at
-
-
-def _about(found: Body | None, plan: Plan | None) -> Body | None:
-    """A record, where it is about the bytes that the plan is for."""
-    return found if found is not None and plan is not None and found.landed_digest == plan.landed_digest else None
 
 
 def _actions(plan: Plan) -> tuple[Finding, ...]:

@@ -150,7 +150,7 @@ def _record(desk: Desk, partition: str, plan: Plan, ruling: Ruling) -> None:
         route=ruling.route,
         reasons=ruling.reasons,
         not_by=_not_by(desk, plan, ruling, () if known is None else known.not_by),
-        assigned=_assigned(desk, partition, plan),
+        assigned=_assigned(desk, plan),
     )
     if known is None or (gate.decision is not None and gate.decision.reviewer == EXPIRY):
         now, within = desk.journal.now(), timedelta(hours=desk.table.policy.decide_within_h)
@@ -172,12 +172,10 @@ def _not_by(desk: Desk, plan: Plan, ruling: Ruling, known: tuple[str, ...]) -> t
     return tuple(dict.fromkeys((*known, *((author,) if author else ()))))
 
 
-def _assigned(desk: Desk, partition: str, plan: Plan) -> tuple[str, ...]:
+def _assigned(desk: Desk, plan: Plan) -> tuple[str, ...]:
     """Whose case it is, by what was found out about the bytes that the plan is for."""
     if not desk.table.review.assigned:
         return ()
-    quality = desk.find(partition, "quality", Quality)
-    investigation = desk.find(partition, "investigation", Investigation)
-    quality = quality if quality is not None and quality.landed_digest == plan.landed_digest else None
-    same = investigation is not None and investigation.landed_digest == plan.landed_digest
-    return assigned(desk.table.review.assigned, modes_of(quality, investigation if same else None))
+    quality = desk.found_of(plan, "quality", Quality)
+    investigation = desk.found_of(plan, "investigation", Investigation)
+    return assigned(desk.table.review.assigned, modes_of(quality, investigation))

@@ -9,9 +9,10 @@ from orders_monitor.adapters.journal.daily import Day
 from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.core.escalation import Address
 from orders_monitor.core.incident import Incident, Trouble
-from orders_monitor.core.messages import Link, Message, of_digest
+from orders_monitor.core.messages import Link, Message, named, of_digest
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.times import parsed, recorded
 from orders_monitor.pipeline import links, sentences
 from orders_monitor.pipeline.resources import Desk
 
@@ -52,7 +53,7 @@ def digest(
     kept = outbox.has([message.key for message in empty.values()])
     if all(message.key in kept for message in empty.values()):
         return ()
-    lines = _lines(desk, outbox, until=until, incidents=incidents, troubles=troubles)
+    lines = _lines(desk, until=until, incidents=incidents, troubles=troubles)
     where = [Link(label="partitions", url=links.partition_url(desk.table.name, "plan", "", desk.settings.ui_url))]
     if not lines:
         return ()
@@ -60,34 +61,27 @@ def digest(
 
 
 def _lines(
-    desk: Desk, outbox: Outbox, *, until: datetime, incidents: Sequence[Incident], troubles: Sequence[Trouble]
+    desk: Desk, *, until: datetime, incidents: Sequence[Incident], troubles: Sequence[Trouble]
 ) -> list[tuple[str, str]]:
     since = until - timedelta(days=1)
-    day = until.date()
-    done = outbox.day(
-        desk.table.name,
-        team=desk.table.owners.team,
-        since=_text(since),
-        until=_text(until),
-        week=(day - timedelta(days=day.weekday())).isoformat(),
-        month=day.replace(day=1).isoformat(),
-    )
-    ended = [each for each in incidents if each.settled and since <= datetime.fromisoformat(each.last_at) < until]
-    before = [each for each in troubles if datetime.fromisoformat(each.at) < until]
+    here = desk.settings.environment
+    done = desk.journal.day(desk.table.name, environment=here, since=recorded(since), until=recorded(until))
+    ended = [each for each in incidents if each.settled and since <= parsed(each.last_at) < until]
+    before = [each for each in troubles if parsed(each.at) < until]
     waiting, held, broken = (_about(before, kind) for kind in ("case", "held", "failed"))
     if not any((done.published, done.rejected, ended, waiting, held, broken)):
         return []
     told = [
         ("published", _published(done)),
-        ("settled by the policy", _named(done.by_policy)),
+        ("settled by the policy", named(done.by_policy)),
         ("changes that harm nothing", "; ".join(_harmless(desk, done.published))),
         ("rejected", ", ".join(f"{partition} by {who}" for partition, who in done.rejected[:SHOWN_MAX])),
-        ("waits", _named(waiting)),
-        ("held", _named(held)),
-        ("broken", _named(broken)),
-        ("over", _named([each.key for each in ended])),
+        ("waits", named(waiting)),
+        ("held", named(held)),
+        ("broken", named(broken)),
+        ("over", named([each.key for each in ended])),
         ("agent", _spent(desk, since)),
-        ("allowance left", _allowance(desk, done)),
+        ("allowance left", _allowance(desk)),
     ]
     return [(label, text) for label, text in told if text]
 
@@ -121,20 +115,10 @@ def _spent(desk: Desk, since: datetime) -> str:
     return "" if mine is None else f"{sentences.of_amount(mine.tokens, mine.micro_usd)} on {day} (UTC)"
 
 
-def _allowance(desk: Desk, day: Day) -> str:
-    allowance = desk.table.policy.allowance
+def _allowance(desk: Desk) -> str:
+    allowance, used = desk.table.policy.allowance, desk.journal.used(desk.table.owners.team)
     return (
-        f"{max(0, allowance.week_fixes - day.week[0]):,} fixes this week, "
-        f"{max(0, allowance.month_fixes - day.month[0]):,} fixes and "
-        f"{max(0, allowance.month_rows - day.month[1]):,} rows this month"
+        f"{max(0, allowance.week_fixes - used.week_fixes):,} fixes this week, "
+        f"{max(0, allowance.month_fixes - used.month_fixes):,} fixes and "
+        f"{max(0, allowance.month_rows - used.month_rows):,} rows this month"
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_MAX
-    return ", ".join(names[:SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
-
-
-def _text(at: datetime) -> str:
-    """As records write their time, so that texts compare as times do."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -6,10 +6,10 @@ from datetime import datetime
 import dagster as dg
 
 from orders_monitor.adapters.journal.outbox import Sent
-from orders_monitor.core.incident import parsed
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.times import ms, parsed, said
 from orders_monitor.core.value import Value
-from orders_monitor.pipeline import keys, notifying
+from orders_monitor.pipeline import delivering, keys, notifying
 from orders_monitor.pipeline.resources import Desk, open_desk, said_plainly
 from orders_monitor.pipeline.sensors import Clock, clock
 from orders_monitor.pipeline.sentences import plain
@@ -67,21 +67,21 @@ def messages_sensor(table: MonitoredTable, *, now: Clock = clock) -> dg.SensorDe
         known = MessagesCursor.model_validate_json(context.cursor) if context.cursor else MessagesCursor()
         with said_plainly(), open_desk(table, run_id="messages") as desk:
             cursor = _noted(desk, context.instance, known, now())
-            drained = notifying.drain(desk, now=now) if _is_due(desk, now()) else notifying.NOTHING
+            drained = delivering.drain(desk, now=now) if _is_due(desk, now()) else delivering.NOTHING
             late = _late(desk, now())
-        said = _sentence(late)
+        sentence = _sentence(late)
         evaluation = dg.AssetCheckEvaluation(
             asset_key=keys.source(table),
             check_name=MESSAGES_DELIVERED,
             passed=not late,
             severity=dg.AssetCheckSeverity.WARN,
-            description=said,
+            description=sentence,
             metadata=_about(late),
         )
         return dg.SensorResult(
-            skip_reason=f"{drained.sent} delivered; {said}",
-            asset_events=[] if said == known.said else [evaluation],
-            cursor=cursor.model_copy(update={"said": said}).model_dump_json(),
+            skip_reason=f"{drained.sent} delivered; {sentence}",
+            asset_events=[] if sentence == known.said else [evaluation],
+            cursor=cursor.model_copy(update={"said": sentence}).model_dump_json(),
         )
 
     return sensor
@@ -89,7 +89,7 @@ def messages_sensor(table: MonitoredTable, *, now: Clock = clock) -> dg.SensorDe
 
 def _noted(desk: Desk, instance: dg.DagsterInstance, known: MessagesCursor, now: datetime) -> MessagesCursor:
     """Look where something may be new. What is newest is read first: what comes meanwhile is seen at the next tick."""
-    newest, run = notifying.outbox_of(desk).newest(), newest_run(desk, instance)
+    newest, run = desk.journal.newest(), newest_run(desk, instance)
     if known.is_quiet(newest=newest, newest_run=run, now=now):
         return known
     next_at = notifying.tell(desk, instance, now=now)
@@ -97,21 +97,21 @@ def _noted(desk: Desk, instance: dg.DagsterInstance, known: MessagesCursor, now:
 
 
 def _is_due(desk: Desk, now: datetime) -> bool:
-    kept = notifying.outbox_of(desk).messages(now_ms=notifying.ms(now), every=False)
+    kept = desk.outbox.messages(now_ms=ms(now), every=False)
     return any(each.is_due for each in kept)
 
 
 def _late(desk: Desk, now: datetime) -> tuple[Sent, ...]:
-    kept = notifying.outbox_of(desk).messages(table=desk.table.name, now_ms=notifying.ms(now), every=False)
-    return notifying.undelivered(kept, desk.table.name, now=now)
+    kept = desk.outbox.messages(table=desk.table.name, now_ms=ms(now), every=False)
+    return delivering.undelivered(kept, desk.table.name, now=now)
 
 
 def _sentence(late: Sequence[Sent]) -> str:
     """The same while the same messages fail for the same reason, so that it is reported once."""
     if not late:
         return "nothing is undelivered"
-    whys = sorted({notifying.why_late(each) for each in late})
-    since = notifying.said_at(min(each.at_ms for each in late))
+    whys = sorted({delivering.why_late(each) for each in late})
+    since = said(min(each.at_ms for each in late))
     return f"{len(late)} undelivered since {since}: {plain('; '.join(whys))}"
 
 
@@ -121,9 +121,9 @@ def _about(late: Sequence[Sent]) -> dict[str, dg.MetadataValue]:
             "message": plain(each.message.subject),
             "channel": each.message.address.channel,
             "for": plain(each.message.address.to),
-            "since": notifying.said_at(each.at_ms),
+            "since": said(each.at_ms),
             "attempts": each.attempts,
-            "why": plain(notifying.why_late(each)),
+            "why": plain(delivering.why_late(each)),
         }
         for each in late
     ]

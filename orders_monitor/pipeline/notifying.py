@@ -1,54 +1,26 @@
-"""notifying: what people are told. Incidents are noted and their messages kept in one transaction, then delivered."""
+"""notifying: what people are to be told. Incidents are noted and their messages kept, in one transaction."""
 
-import os
-import socket
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import dagster as dg
 
-from orders_monitor.adapters.journal.outbox import Outbox, Sent
-from orders_monitor.adapters.notify.log import log
+from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.core import escalation, messages
-from orders_monitor.core.breaker import Open, Zone
-from orders_monitor.core.errors import BreakerOpen, NotDelivered, ReviewRefused
-from orders_monitor.core.escalation import Channel, Due
-from orders_monitor.core.incident import Incident, Note, Trouble, fold, follow, parsed
-from orders_monitor.core.messages import Delivery, Message
-from orders_monitor.pipeline import breaker as breakers
+from orders_monitor.core.errors import ReviewRefused
+from orders_monitor.core.escalation import Due
+from orders_monitor.core.incident import Incident, Note, Trouble, fold, follow
+from orders_monitor.core.messages import Message
+from orders_monitor.core.times import ms, parsed
 from orders_monitor.pipeline import casebook
 from orders_monitor.pipeline.digest import digest
 from orders_monitor.pipeline.digest import next_at as next_digest_at
 from orders_monitor.pipeline.resources import Desk
 from orders_monitor.pipeline.troubles import Found, troubles
-from orders_monitor.settings import Settings
 
-Clock = Callable[[], datetime]
-Send = Callable[[Delivery], None]
 # So long a message waits for others of the same cause: the same outage of several tables is one message.
 TOGETHER_WITHIN = timedelta(seconds=30)
 TRIES_MAX = 3
-DELIVERIES_MAX = 50
-DRAIN_MAX = timedelta(seconds=40)
-ZONE_OF: Mapping[Channel, Zone] = {"webhook": "notify_webhook", "email": "notify_email"}
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """What one drain came to: how many deliveries arrived, and why others did not."""
-
-    sent: int
-    failed: tuple[str, ...]
-
-
-NOTHING = Drained(sent=0, failed=())
-
-
-def outbox_of(desk: Desk) -> Outbox:
-    """The messages of the desk's environment."""
-    return desk.journal.outbox(desk.settings.environment)
 
 
 def tell(desk: Desk, instance: dg.DagsterInstance, *, now: datetime, wait: timedelta = TOGETHER_WITHIN) -> datetime:
@@ -56,7 +28,7 @@ def tell(desk: Desk, instance: dg.DagsterInstance, *, now: datetime, wait: timed
 
     Asked again it keeps nothing twice. Raises StoreUnavailable; then nothing was noted.
     """
-    outbox = outbox_of(desk)
+    outbox = desk.outbox
     for _ in range(TRIES_MAX):
         incidents, seen = outbox.incidents(desk.table.name)
         found = troubles(desk, instance, now=now)
@@ -170,88 +142,12 @@ def _modes(alive: Sequence[Trouble]) -> frozenset[str]:
     return frozenset(mode for each in alive for mode in each.modes)
 
 
-def drain(desk: Desk, *, now: Clock, send: Mapping[Channel, Send] | None = None) -> Drained:
-    """Deliver what is due. A channel that fails is left alone for the rest of it, and by its breaker for longer."""
-    outbox, holder = outbox_of(desk), f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    started, sent, failed = now(), 0, list[str]()
-    away = {channel for channel, zone in ZONE_OF.items() if isinstance(_state(desk, zone, now()), Open)}
-    while sent + len(failed) < DELIVERIES_MAX and now() - started < DRAIN_MAX:
-        delivery = outbox.claim(holder=holder, now_ms=ms(now()), without=away)
-        if delivery is None:
-            break
-        error = _delivered(desk, delivery, send or senders(desk.settings, delivery), now=now)
-        if error is None:
-            outbox.sent(delivery, holder=holder, now_ms=ms(now()))
-            sent += 1
-            continue
-        why = str(error)
-        outbox.failed(delivery, holder=holder, now_ms=ms(now()), why=why, unclear=error.unclear)
-        failed.append(why)
-        if not error.alone:
-            away.add(delivery.address.channel)
-    return Drained(sent=sent, failed=tuple(failed))
-
-
-def _state(desk: Desk, zone: Zone, now: datetime) -> object:
-    return breakers.states(desk, clock=lambda: ms(now))[zone]
-
-
-def _delivered(desk: Desk, delivery: Delivery, send: Mapping[Channel, Send], *, now: Clock) -> NotDelivered | None:
-    """Send it, through the channel's breaker: what went wrong, or None."""
-    channel = delivery.address.channel
-    zone = ZONE_OF.get(channel)
-    try:
-        passage = None if zone is None else breakers.enter(desk, zone, clock=lambda: ms(now()))
-    except BreakerOpen as error:
-        return NotDelivered(channel=channel, why=str(error))
-    try:
-        send[channel](delivery)
-    except NotDelivered as error:
-        if passage is not None:
-            passage.learnt_nothing() if error.alone else passage.failed(str(error))
-        return error
-    if passage is not None:
-        passage.succeeded()
-    return None
-
-
-def senders(settings: Settings, delivery: Delivery) -> Mapping[Channel, Send]:
-    """How each channel is reached, as the settings say. The libraries of one are loaded when it is used."""
-
-    def webhook(told: Delivery) -> None:
-        from orders_monitor.adapters.notify.webhook import Webhook  # noqa: PLC0415 - TLS is loaded when it is needed
-
-        name = delivery.address.url_env
-        url = settings.source_urls.get(name) if name else settings.webhook_url
-        if not url:
-            why = f"{name or 'ORDERS_MONITOR_WEBHOOK_URL'} is not set"
-            raise NotDelivered(channel="webhook", why=why, alone=True)
-        Webhook(url)(told)
-
-    def email(told: Delivery) -> None:
-        from orders_monitor.adapters.notify.mail import Mail  # noqa: PLC0415 - TLS is loaded when it is needed
-
-        if not settings.smtp_url:
-            raise NotDelivered(channel="email", why="ORDERS_MONITOR_SMTP_URL is not set", alone=True)
-        Mail(settings.smtp_url, sender=settings.mail_from)(told)
-
-    return {"log": log, "webhook": webhook, "email": email}
-
-
-def undelivered(sent: Sequence[Sent], table: str, *, now: datetime) -> tuple[Sent, ...]:
-    """Those of a table's messages that were tried in vain, or that nobody has tried long after they were due."""
-    late = ms(now - timedelta(minutes=10))
-    mine = (each for each in sent if each.message.table == table)
-    stuck = ("undelivered", "given_up")
-    return tuple(each for each in mine if each.state in stuck or (each.state == "waiting" and each.due_ms < late))
-
-
 def acknowledge(desk: Desk, name: str, *, who: str, note: str, now: datetime) -> Incident:
     """Somebody takes care of an incident: its ladder stops. `name` is its key, the beginning of it, or a partition.
 
     Raises ReviewRefused where no open incident, or more than one, goes by that name.
     """
-    outbox = outbox_of(desk)
+    outbox = desk.outbox
     incidents, seen = outbox.incidents(desk.table.name)
     known = [each for each in incidents if not each.settled]
     found = [each for each in known if each.key.startswith(name) or name in each.members]
@@ -265,19 +161,3 @@ def acknowledge(desk: Desk, name: str, *, who: str, note: str, now: datetime) ->
         why = "something was noted about it in this moment; try again"
         raise ReviewRefused(table=desk.table.name, partition=name, why=why)
     return found[0]
-
-
-def why_late(sent: Sent) -> str:
-    """Why it has not arrived."""
-    given_up = "given up, `orders-monitor messages drain` tries it again: " if sent.state == "given_up" else ""
-    return given_up + (sent.why or "no daemon delivers: start one, or type `orders-monitor messages drain`")
-
-
-def said_at(at_ms: int) -> str:
-    """The time (UTC) of milliseconds since 1970, for people."""
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(sep=" ", timespec="seconds")
-
-
-def ms(at: datetime) -> int:
-    """Milliseconds since 1970."""
-    return int(at.timestamp() * 1_000)

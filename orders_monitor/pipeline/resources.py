@@ -12,11 +12,13 @@ from pydantic import PrivateAttr
 from orders_monitor.adapters.engine.engine import Engine
 from orders_monitor.adapters.expectations.docs import DataDocs
 from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.adapters.lake import Lake
 from orders_monitor.adapters.sources.database import Database
 from orders_monitor.adapters.sources.files import Files
 from orders_monitor.adapters.sources.simulator import Simulator
 from orders_monitor.adapters.telemetry import Telemetry, open_telemetry, untraced
+from orders_monitor.core.claims import Claims
 from orders_monitor.core.errors import (
     BreakerOpen,
     ModelUnavailable,
@@ -25,7 +27,10 @@ from orders_monitor.core.errors import (
     StageMissing,
     StoreUnavailable,
 )
+from orders_monitor.core.investigation import Investigation
 from orders_monitor.core.landing import Landing
+from orders_monitor.core.plan import Plan
+from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Case, Gate, gate
 from orders_monitor.core.source import DatabaseSource, FilesSource, SimulatorSource, Source
 from orders_monitor.core.table import MonitoredTable
@@ -36,6 +41,8 @@ from orders_monitor.pipeline.trust import Trust
 from orders_monitor.settings import PROJECT_ROOT, Settings, read_settings
 
 Body = TypeVar("Body", bound=Value)
+# What is found out about landed bytes, and names them.
+Finding = TypeVar("Finding", Claims, Investigation, Quality)
 # Dagster's name for a run that its daemon starts again although a step of it failed.
 RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
 PASSING = (BreakerOpen, ModelUnavailable, SourceUnavailable, StoreUnavailable)
@@ -72,6 +79,11 @@ class Desk:
         """The upstream of the table."""
         return open_source(self.table, self.settings)
 
+    @property
+    def outbox(self) -> Outbox:
+        """What people of the environment are to be told."""
+        return self.journal.outbox(self.settings.environment)
+
     def record(self, partition: str, kind: str, body: Value) -> None:
         """Append what a stage found to the journal."""
         self.journal.record(table=self.table.name, partition=partition, run_id=self.run_id, kind=kind, body=body)
@@ -87,6 +99,11 @@ class Desk:
         if found is None:
             raise StageMissing(table=self.table.name, partition=partition, stage=kind)
         return found
+
+    def found_of(self, plan: Plan, kind: str, form: type[Finding]) -> Finding | None:
+        """The newest record of that kind, where it is about the very bytes that a plan is for."""
+        found = self.find(plan.partition, kind, form)
+        return found if found is not None and found.landed_digest == plan.landed_digest else None
 
     def planned_by(self, partition: str) -> str | None:
         """The run that recorded the partition's newest plan."""

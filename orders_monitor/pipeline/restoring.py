@@ -94,8 +94,8 @@ def _shown(desk: Desk, partition: str) -> set[str]:
 def _as_of(desk: Desk, case: Case, version: int) -> Publication:
     """The partition's publication that readers of that version of the table saw."""
     written = case.written
-    newest = max(claimed.publication.delta_version or 0 for claimed in desk.journal.claims(desk.table.name))
-    if version > newest:
+    newest = desk.journal.newest_version(desk.table.name)
+    if newest is None or version > newest:
         raise _refused(desk, case.partition, f"there is no version {version}; the newest is {newest}")
     seen = [p for p in written if p.delta_version is not None and p.delta_version <= version]
     if not seen:

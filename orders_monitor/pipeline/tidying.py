@@ -17,6 +17,7 @@ from orders_monitor.core.landing import Landing
 from orders_monitor.core.measures import Memory
 from orders_monitor.core.publication import Claimed
 from orders_monitor.core.retention import Recorded
+from orders_monitor.core.times import recorded
 from orders_monitor.pipeline.resources import Desk
 
 # Longer than any run lives (`dagster.yaml`): what a run has written and not recorded yet is younger.
@@ -82,7 +83,7 @@ def _require_its_journal(desk: Desk, commits: Sequence[Commit], recorded: Mappin
 
 def since_of(now: datetime, days: int) -> str:
     """The time so many days ago, as records have it."""
-    return (now - timedelta(days=days)).isoformat(timespec="milliseconds")
+    return recorded(now - timedelta(days=days))
 
 
 def recorded_of(desk: Desk, partition: str | None = None) -> dict[str, Recorded]:

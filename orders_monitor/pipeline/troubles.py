@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG  # Dagster's own name of its tag
 
 from orders_monitor.core.breaker import Closed, Zone
 from orders_monitor.core.escalation import BROKEN
@@ -15,15 +16,16 @@ from orders_monitor.core.messages import Link
 from orders_monitor.core.modes import modes_of
 from orders_monitor.core.quality import Quality, Signal, anomaly_id
 from orders_monitor.core.review import Case, Gate, Status, gate
+from orders_monitor.core.times import ms
 from orders_monitor.pipeline import breaker as breakers
-from orders_monitor.pipeline import keys
+from orders_monitor.pipeline import keys, links
 from orders_monitor.pipeline.resources import Desk
 from orders_monitor.pipeline.schedule import TABLE_TAG
 
 KINDS: dict[Status, TroubleKind] = {"awaiting": "case", "stale": "case", "held": "held", "failed": "held"}
 LOOKED_BACK = timedelta(days=7)
 RUNS_MAX = 50
-PARTITION_TAG, RETRIED_TAG = "dagster/partition", "dagster/will_retry"
+RETRIED_TAG = "dagster/will_retry"
 # What differs between two runs of the same failure: days, ids, numbers.
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}|\b[0-9a-f]{8,}\b|\d+")
 # `BreakerOpen` around what opened it: the same outage.
@@ -59,9 +61,8 @@ def _is_never(case: Case, answer: Gate) -> bool:
 
 
 def _of_case(desk: Desk, case: Case, kind: TroubleKind) -> Trouble:
-    quality = desk.find(case.partition, "quality", Quality)
-    if quality is None or case.plan is None or quality.landed_digest != case.plan.landed_digest:
-        quality = None
+    quality = None if case.plan is None else desk.found_of(case.plan, "quality", Quality)
+    investigation = None if case.plan is None else desk.found_of(case.plan, "investigation", Investigation)
     causes = [] if quality is None else [s for s in quality.signals if s.severity != "info" and s.explained_by is None]
     anomalies = {anomaly_id(each.metric): each for each in (quality.anomalies if quality else ())}
     began = (anomalies[s.id].since for s in causes if s.id in anomalies)
@@ -72,7 +73,7 @@ def _of_case(desk: Desk, case: Case, kind: TroubleKind) -> Trouble:
         about=case.partition,
         causes=tuple(_cause(s, quality) for s in causes) or case.asked_for.reasons,
         since=tuple(dict.fromkeys(since for since in began if since is not None)),
-        modes=modes_of(quality, desk.find(case.partition, "investigation", Investigation)),
+        modes=modes_of(quality, investigation),
         at=case.asked_for.asked_at or ("" if planned is None else planned.recorded_at),
         deadline=case.asked_for.deadline if kind == "case" else "",
     )
@@ -86,8 +87,7 @@ def _cause(signal: Signal, quality: Quality | None) -> str:
 
 
 def _breakers(desk: Desk, *, now: datetime) -> Iterator[Found]:
-    now_ms = int(now.timestamp() * 1_000)
-    for zone, state in breakers.states(desk, clock=lambda: now_ms).items():
+    for zone, state in breakers.states(desk, clock=lambda: ms(now)).items():
         if isinstance(state, Closed) or zone in TOLD_ELSEWHERE:
             continue
         about = f"breaker {zone}"
@@ -109,7 +109,7 @@ def _failed_runs(desk: Desk, instance: dg.DagsterInstance, *, now: datetime) -> 
     asked: set[tuple[str, str]] = set()
     for record in instance.get_run_records(wanted, limit=RUNS_MAX):
         run = record.dagster_run
-        partition = run.tags.get(PARTITION_TAG, "")
+        partition = run.tags.get(PARTITION_NAME_TAG, "")
         if (run.job_name, partition) in asked or not partition:
             continue
         asked.add((run.job_name, partition))
@@ -120,9 +120,9 @@ def _failed_runs(desk: Desk, instance: dg.DagsterInstance, *, now: datetime) -> 
 
 
 def _newest_finished(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    tags = {name: run.tags[name] for name in (TABLE_TAG, PARTITION_TAG)}
+    tags = {name: run.tags[name] for name in (TABLE_TAG, PARTITION_NAME_TAG)}
     records = instance.get_run_records(dg.RunsFilter(job_name=run.job_name, tags=tags), limit=RUNS_MAX)
-    return next(r.dagster_run.run_id for r in records if r.dagster_run.is_finished)
+    return next((r.dagster_run.run_id for r in records if r.dagster_run.is_finished), run.run_id)
 
 
 def _of_run(desk: Desk, instance: dg.DagsterInstance, record: dg.RunRecord, partition: str) -> Found:
@@ -136,7 +136,7 @@ def _of_run(desk: Desk, instance: dg.DagsterInstance, record: dg.RunRecord, part
         modes=(BROKEN,),
         at=record.update_timestamp.isoformat(timespec="seconds"),
     )
-    return Found(trouble, why=why, links=(Link(label="run", url=f"{desk.settings.ui_url}/runs/{run.run_id}"),))
+    return Found(trouble, why=why, links=(Link(label="run", url=links.run_url(run.run_id, desk.settings.ui_url)),))
 
 
 def _why(instance: dg.DagsterInstance, run_id: str) -> str:

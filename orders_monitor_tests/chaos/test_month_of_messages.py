@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orders_monitor.component import read_declaration
-from orders_monitor.pipeline import keys, notifying
+from orders_monitor.core.times import ms
+from orders_monitor.pipeline import delivering, keys, notifying
 from orders_monitor.pipeline.execution import nights
 from orders_monitor.pipeline.instance import open_instance
 from orders_monitor.pipeline.resources import Desk, open_desk
@@ -18,8 +19,8 @@ TABLE = read_declaration(PROJECT_ROOT / "orders_monitor" / "defs" / "orders_dail
 def told(desk: Desk, instance, *, now: datetime) -> Counter[str]:
     """A tick of the sensor at that time; the kinds of all messages so far."""
     notifying.tell(desk, instance, now=now, wait=timedelta(0))
-    notifying.drain(desk, now=lambda: now)
-    kept = notifying.outbox_of(desk).messages(now_ms=notifying.ms(now))
+    delivering.drain(desk, now=lambda: now)
+    kept = desk.outbox.messages(now_ms=ms(now))
     assert {"sent"} >= {each.state for each in kept}
     return Counter(each.message.kind for each in kept)
 

@@ -11,7 +11,7 @@ from orders_monitor.cli.main import commands
 from orders_monitor.core.escalation import Address
 from orders_monitor.core.incident import Note, Trouble
 from orders_monitor.core.messages import Message
-from orders_monitor.pipeline import notifying
+from orders_monitor.core.times import ms
 from orders_monitor.pipeline.resources import open_desk
 from orders_monitor_tests.small_shop import declared
 
@@ -43,10 +43,8 @@ def types(tmp_path, monkeypatch):
     )
     with open_desk(table, run_id="test") as desk:
         note = Note(incident=KEY, kind="opened", at=at, trouble=trouble)
-        outbox = notifying.outbox_of(desk)
-        assert outbox.put(
-            "small_shop", notes=[note], messages=[told], seen=0, now_ms=notifying.ms(NOW), due_ms=notifying.ms(NOW)
-        )
+        outbox = desk.outbox
+        assert outbox.put("small_shop", notes=[note], messages=[told], seen=0, now_ms=ms(NOW), due_ms=ms(NOW))
     return lambda *words: CliRunner().invoke(commands, ["--declaration", str(path), "messages", *words])
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.pipeline import breaker, notifying
+from orders_monitor.core.times import ms
+from orders_monitor.pipeline import breaker, delivering, notifying
 from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.execution import definitions_of
 from orders_monitor.pipeline.messages import MessagesCursor, messages_check, messages_sensor
@@ -54,17 +55,17 @@ class People:
         self.shop = replace(self.shop, table=table)
         return self
 
-    def tick(self, hours: float = 0) -> notifying.Drained:
+    def tick(self, hours: float = 0) -> delivering.Drained:
         """Time passes; then what a tick of the sensor does, at once."""
         self.clock.goes(hours)
         with replace_desk(self.shop, self.settings) as desk:
             notifying.tell(desk, self.shop.instance, now=self.clock(), wait=timedelta(0))
-            return notifying.drain(desk, now=self.clock)
+            return delivering.drain(desk, now=self.clock)
 
     def states(self) -> list[tuple[str, str]]:
         """Kind and state of every message but the digests, in order."""
         with replace_desk(self.shop, self.settings) as desk:
-            kept = notifying.outbox_of(desk).messages(now_ms=notifying.ms(self.clock()))
+            kept = desk.outbox.messages(now_ms=ms(self.clock()))
         return [(each.message.kind, each.state) for each in kept if each.message.kind != "digest"]
 
 
@@ -153,7 +154,7 @@ def test_the_same_change_on_more_nights_calls_nobody_again(people, hook):
     people.tick(1)
     assert [DAY, "2026-03-06"] == [subject.split()[1].strip(":") for subject in subjects(hook)]
     with people.shop.desk() as desk:
-        incidents, _ = notifying.outbox_of(desk).incidents("small_shop")
+        incidents, _ = desk.outbox.incidents("small_shop")
     assert [(DAY, "2026-03-05"), ("2026-03-06",)] == [each.members for each in incidents]
 
 
@@ -200,7 +201,7 @@ def test_a_dead_webhook_keeps_no_mail_back(people, hook):
         for _ in range(4):
             people.tick(0.03)
         with people.shop.desk() as desk:
-            state = breaker.states(desk, clock=lambda: notifying.ms(people.clock()))
+            state = breaker.states(desk, clock=lambda: ms(people.clock()))
         people.tick(80)
 
     assert ["escalated"] == [mail["Subject"].partition(":")[0] for mail in post.mails]
@@ -257,7 +258,7 @@ def test_a_run_that_failed_is_told_until_one_succeeds(shop, hook, tmp_path, monk
     assert [True, True] == [people.shop.night(day).success for day in (DAY_BEFORE, DAY)]
     people.tick(1)
     with people.shop.desk() as desk:
-        incidents, _ = notifying.outbox_of(desk).incidents("small_shop")
+        incidents, _ = desk.outbox.incidents("small_shop")
 
     assert 1 == len(told)
     assert told[0]["text"].startswith(f"small_shop {DAY_BEFORE}, {DAY}: broken: {tmp_path}/nothing")

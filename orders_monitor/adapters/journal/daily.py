@@ -8,19 +8,15 @@ from orders_monitor.core.value import Value
 
 
 class Day(Value):
-    """Publications and decisions in a span of time. `fixes` and `rows` are what the policy settled for the team."""
+    """The partitions that were published in a span of time, those of them by the policy, and what who rejected."""
 
     published: tuple[str, ...]
     by_policy: tuple[str, ...]
     rejected: tuple[tuple[str, str], ...]
-    week: tuple[int, int]
-    month: tuple[int, int]
 
 
-def day_of(
-    connection: sa.Connection, *, table: str, team: str, environment: str, since: str, until: str, week: str, month: str
-) -> Day:
-    """What was recorded from `since` on and before `until` (UTC ISO texts); the allowance since two UTC days."""
+def day_of(connection: sa.Connection, *, table: str, environment: str, since: str, until: str) -> Day:
+    """What was recorded from `since` on and before `until` (UTC ISO texts)."""
     d = tables.decisions
     mine = (d.c.table_name == table, d.c.environment == environment)
     said = sa.select(d.c.partition_key, d.c.reviewer).where(*mine, d.c.recorded_at >= since, d.c.recorded_at < until)
@@ -31,8 +27,6 @@ def day_of(
             (row.partition_key, row.reviewer)
             for row in connection.execute(said.where(d.c.verdict == "reject").order_by(d.c.id))
         ),
-        week=_settled(connection, team, week),
-        month=_settled(connection, team, month),
     )
 
 
@@ -46,12 +40,3 @@ def _published(
     query = query.where(o.c.recorded_at >= since, o.c.recorded_at < until)
     query = query if reviewer is None else query.where(d.c.reviewer == reviewer)
     return tuple(connection.scalars(query.order_by(p.c.partition_key)))
-
-
-def _settled(connection: sa.Connection, team: str, day: str) -> tuple[int, int]:
-    """The fixes of a team that the policy settled since a UTC day, and the rows that they set aside or dropped."""
-    d = tables.decisions
-    query = sa.select(sa.func.coalesce(sa.func.sum(d.c.fixes), 0), sa.func.coalesce(sa.func.sum(d.c.fixed_rows), 0))
-    query = query.where(d.c.team == team, d.c.recorded_at >= day, d.c.reviewer == POLICY, d.c.verdict == "approve")
-    fixes, rows = connection.execute(query).one()
-    return int(fixes), int(rows)

@@ -8,21 +8,10 @@ import sqlalchemy as sa
 from orders_monitor.adapters.journal import tables
 from orders_monitor.adapters.journal.cases import Doubt, case_of, cases_of, decision_of
 from orders_monitor.core.errors import AllowanceSpent, ReviewRefused
+from orders_monitor.core.latecomers import DIGEST_CHARACTERS_MIN, decided_already, why_another
 from orders_monitor.core.policy import Settled, Used
-from orders_monitor.core.review import (
-    DIGEST_CHARACTERS_MIN,
-    EXPIRY,
-    NOTHING_TO_DECIDE,
-    POLICY,
-    Case,
-    Decision,
-    Gate,
-    agreed,
-    decided_already,
-    gate,
-    is_among,
-    why_another,
-)
+from orders_monitor.core.review import EXPIRY, NOTHING_TO_DECIDE, POLICY, Case, Decision, Gate, agreed, gate, is_among
+from orders_monitor.core.times import recorded
 
 Sign = Callable[[Decision], str]
 
@@ -211,7 +200,7 @@ def _insert(
         "table_name": answer.table,
         "partition_key": answer.partition,
         "environment": environment,
-        "recorded_at": now.isoformat(timespec="milliseconds"),
+        "recorded_at": recorded(now),
         **answer.model_dump(exclude={"id", "table", "partition", "recorded_at"}),
         "team": "" if settled is None else settled.team,
         "fixes": 0 if settled is None else settled.fixes,

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import tables
-from orders_monitor.adapters.journal.daily import Day, day_of
 from orders_monitor.adapters.journal.store import Store
 from orders_monitor.core.escalation import Address, Channel
 from orders_monitor.core.incident import Incident, Note, fold
@@ -90,7 +89,7 @@ class Outbox:
         A message whose key is here already is not kept twice.
         """
         with self._store.writing(_LOCK) as connection:
-            if self._incidents(connection, table)[1] != seen:
+            if connection.scalar(self._notes_of(table, sa.func.coalesce(sa.func.max(_notes.c.id), 0))) != seen:
                 return False
             if notes:
                 connection.execute(_notes.insert(), [self._note_row(table, note, now_ms) for note in notes])
@@ -154,7 +153,7 @@ class Outbox:
     def try_again(self, *, who: str, now_ms: int) -> int:
         """Let everything that is undelivered or was given up be tried at once; how many messages that are."""
         with self._store.writing(_LOCK) as connection:
-            rows = [r for r in self._folded(connection) if r.outcome in ("failed", "unclear", "given_up")]
+            rows = [r for r in self._open(connection) if r.outcome in ("failed", "unclear", "given_up")]
             for row in rows:
                 # What may have arrived keeps the delivery that it may have arrived in.
                 outcome: Outcome = "unclear" if row.outcome == "unclear" else "again"
@@ -167,32 +166,12 @@ class Outbox:
             rows = self._folded(connection, table=table) if every else self._open(connection, table=table)
         return tuple(_sent(row, now_ms) for row in rows)
 
-    def newest(self) -> tuple[int, ...]:
-        """What changes whenever anything is recorded that people may have to be told."""
-        sources = (tables.events, tables.decisions, tables.publications, tables.outcomes, tables.breakers, _notes)
-        newest = (sa.func.coalesce(sa.func.max(source.c.id), 0) for source in sources)
-        query = sa.select(*(sa.select(each).scalar_subquery() for each in newest))
-        with self._store.reading() as connection:
-            return tuple(connection.execute(query).one())
-
-    def day(self, table: str, *, team: str, since: str, until: str, week: str, month: str) -> Day:
-        """What a day of a table came to; `week` and `month` are the first days of those that hold its end."""
-        with self._store.reading() as connection:
-            return day_of(
-                connection,
-                table=table,
-                team=team,
-                environment=self._environment,
-                since=since,
-                until=until,
-                week=week,
-                month=month,
-            )
-
     def _incidents(self, connection: sa.Connection, table: str) -> tuple[tuple[Incident, ...], int]:
-        query = sa.select(_notes).where(_notes.c.environment == self._environment, _notes.c.table_name == table)
-        rows = connection.execute(query.order_by(_notes.c.id)).all()
+        rows = connection.execute(self._notes_of(table, _notes.c.id, _notes.c.body).order_by(_notes.c.id)).all()
         return fold(Note.model_validate(json.loads(row.body)) for row in rows), rows[-1].id if rows else 0
+
+    def _notes_of(self, table: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        return sa.select(*columns).where(_notes.c.environment == self._environment, _notes.c.table_name == table)
 
     def _known(self, connection: sa.Connection, keys: Collection[str]) -> set[str]:
         query = sa.select(_outbox.c.message_key).where(*self._here(), _outbox.c.message_key.in_(list(keys)))
@@ -209,10 +188,11 @@ class Outbox:
         self, connection: sa.Connection, *where: sa.ColumnElement[bool], table: str | None = None
     ) -> list[_Row]:
         about = () if table is None else (_outbox.c.table_name == table,)
-        found = _outbox.select().where(*self._here(), *about, *where).order_by(_outbox.c.id)
-        rows = {row.id: _row(row) for row in connection.execute(found)}
-        ended = _outcomes.select().where(_outcomes.c.message_id.in_(list(rows))).order_by(_outcomes.c.id)
-        for outcome in connection.execute(ended) if rows else ():
+        wanted = (*self._here(), *about, *where)
+        rows = {row.id: _row(row) for row in connection.execute(_outbox.select().where(*wanted).order_by(_outbox.c.id))}
+        # Not by a list of ids: SQLite takes 32,766 values in a statement.
+        ended = _outcomes.select().where(_outcomes.c.message_id.in_(sa.select(_outbox.c.id).where(*wanted)))
+        for outcome in connection.execute(ended.order_by(_outcomes.c.id)) if rows else ():
             rows[outcome.message_id] = _after(rows[outcome.message_id], outcome)
         return list(rows.values())
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from orders_monitor.adapters.journal import events, tables
 from orders_monitor.adapters.journal.cases import decision_of, publications_of
+from orders_monitor.adapters.journal.daily import Day, day_of
 from orders_monitor.adapters.journal.events import Event
 from orders_monitor.adapters.journal.opened import Opened
 from orders_monitor.core.publication import Claimed
@@ -43,6 +44,27 @@ class Remembered(Opened):
             )
             for publication in found
         )
+
+    def newest_version(self, table: str) -> int | None:
+        """The newest version of the published table that has a receipt; None before the first."""
+        outcomes = tables.outcomes
+        query = sa.select(sa.func.max(outcomes.c.delta_version)).where(outcomes.c.table_name == table)
+        with self._store.reading() as connection:
+            found: int | None = connection.scalar(query)
+        return found
+
+    def day(self, table: str, *, environment: str, since: str, until: str) -> Day:
+        """What a day of a table came to, from one time to before another (UTC ISO texts)."""
+        with self._store.reading() as connection:
+            return day_of(connection, table=table, environment=environment, since=since, until=until)
+
+    def newest(self) -> tuple[int, ...]:
+        """What changes whenever anything is recorded of data, decisions, publications, breakers or incidents."""
+        sources = (tables.events, tables.decisions, tables.publications, tables.outcomes, tables.breakers)
+        newest = (sa.func.coalesce(sa.func.max(source.c.id), 0) for source in (*sources, tables.incident_notes))
+        query = sa.select(*(sa.select(each).scalar_subquery() for each in newest))
+        with self._store.reading() as connection:
+            return tuple(connection.execute(query).one())
 
 
 def _times(

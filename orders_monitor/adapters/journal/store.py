@@ -26,6 +26,7 @@ from orders_monitor.adapters.journal.direct import (
     place_of,
 )
 from orders_monitor.core.errors import StoreUnavailable
+from orders_monitor.core.times import recorded
 
 CONNECT_TIMEOUT_S = 10
 Durability = Literal["full", "normal"]
@@ -144,7 +145,7 @@ def utc_now() -> datetime:
 
 def now_text() -> str:
     """The time of a record in UTC, for audit only: nothing is decided by it."""
-    return utc_now().isoformat(timespec="milliseconds")
+    return recorded(utc_now())
 
 
 def _shown(url: sa.URL) -> str:
