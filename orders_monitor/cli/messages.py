@@ -74,8 +74,8 @@ def drain_command(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def ack_command(context: click.Context, incident: str, who: str, note: str) -> None:
     """Take care of an INCIDENT (its name, the beginning of it, or a partition): nobody else is called."""
-    if not who.strip() or not note.strip():
-        raise click.UsageError("say who you are and what is done about it")
+    if not incident.strip() or not who.strip() or not note.strip():
+        raise click.UsageError("say which incident it is, who you are and what is done about it")
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
         taken = notifying.acknowledge(desk, incident, who=who.strip(), note=note, now=_now())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from orders_monitor.cli.shared import Broken, chosen, table_of
+from orders_monitor.core.retention import DAYS_MAX
 from orders_monitor.pipeline import tidying
 from orders_monitor.pipeline.resources import open_desk
 from orders_monitor.pipeline.sentences import visible
@@ -36,7 +37,7 @@ def verify(context: click.Context, partition: str | None, as_json: bool) -> None
 
 
 @click.command("vacuum")
-@click.option("--keep-days", type=click.IntRange(min=1), help="Instead of the declared `retention.keep_days`.")
+@click.option("--keep-days", type=click.IntRange(1, DAYS_MAX), help="Instead of the declared `retention.keep_days`.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @click.pass_context
 def vacuum(context: click.Context, keep_days: int | None, dry_run: bool) -> None:

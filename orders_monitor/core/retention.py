@@ -16,6 +16,9 @@ from orders_monitor.core.publication import Claimed
 from orders_monitor.core.review import Publication
 from orders_monitor.core.value import Value
 
+# A hundred years: what is longer than the calendar is no time.
+DAYS_MAX = 36_500
+
 
 class Retention(Value):
     """How far a table can go back.
@@ -25,7 +28,7 @@ class Retention(Value):
     """
 
     keep_versions: int = Field(default=5, ge=1)
-    keep_days: int = Field(default=90, ge=1)
+    keep_days: int = Field(default=90, ge=1, le=DAYS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def record_decision(
     where somebody was first.
     """
     if by.source != POLICY:
-        _require_a_name(desk, partition, by.name.strip())
+        require_a_name(desk, partition, by.name.strip())
     return desk.journal.decide(
         table=desk.table.name,
         partition=partition,
@@ -71,7 +71,8 @@ def record_decision(
     )
 
 
-def _require_a_name(desk: Desk, partition: str, name: str) -> None:
+def require_a_name(desk: Desk, partition: str, name: str) -> None:
+    """Raise ReviewRefused for a name that nobody has, or that only looks like one."""
     why = None
     if is_nobodys(name):
         why = f"{name!r} is nobody's name: the system itself answers by it"

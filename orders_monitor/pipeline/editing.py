@@ -11,13 +11,12 @@ from orders_monitor.core.editing import Change, edit_text, edited, require_edita
 from orders_monitor.core.errors import PlanInapplicable, ReviewRefused
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.feedback import EDITED, Edited
-from orders_monitor.core.people import is_nobodys
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.review import Decision
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline.candidate import made
-from orders_monitor.pipeline.deciding import Identity, ask_for
+from orders_monitor.pipeline.deciding import Identity, ask_for, require_a_name
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk
 
@@ -36,8 +35,7 @@ def edit(desk: Desk, partition: str, *, digest: str, change: Change, by: Identit
     The old digest is stale then. Raises ReviewRefused where it cannot be had (nothing is recorded), and DecidedAlready
     where somebody was first.
     """
-    if is_nobodys(by.name):
-        raise _refused(desk, partition, f"{by.name!r} is nobody's name: the system itself answers by it")
+    require_a_name(desk, partition, by.name.strip())
     case = desk.case(partition)
     require_editable(case, digest)
     before, quality = desk.read(partition, "plan", Plan), desk.read(partition, "quality", Quality)

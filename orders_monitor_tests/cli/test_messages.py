@@ -78,10 +78,11 @@ def test_list_as_json_is_one_document(types):
 
 def test_ack_is_a_persons_word(types):
     """Whoever takes care is named in the list; a name that is no incident's is refused, and so is nobody."""
-    taken, unknown, nobody = (
+    taken, unknown, nobody, nothing = (
         types("ack", KEY[:20], "--who", "ada", "--note", "asked the shop"),
         types("ack", "2026-01-01", "--who", "ada", "--note", "why"),
         types("ack", KEY, "--who", " ", "--note", "why"),
+        types("ack", "", "--who", "ada", "--note", "why"),
     )
 
     assert (0, f"{KEY}: taken care of by ada; a decision is still asked for\n") == (taken.exit_code, taken.stdout)
@@ -89,7 +90,7 @@ def test_ack_is_a_persons_word(types):
         unknown.exit_code,
         unknown.stderr,
     )
-    assert 2 == nobody.exit_code
+    assert (2, 2) == (nobody.exit_code, nothing.exit_code)
     assert "taken care of by ada" in types("list").stdout
 
 

@@ -72,9 +72,10 @@ class History:
         return kept
 
     def must_be_there(self) -> set[str]:
-        """By the model: the newest landing and candidate, open claims, and what a restorable version was made of."""
+        """By the model: the newest landing, open claims, and what the newest candidate and restorable versions need."""
         needed = {landing.path for _, landing in self.landings[-1:]}
-        needed |= {file for _, c in self.candidates[-1:] for file in (c.path, c.quarantine_path) if file}
+        for _, waiting in self.candidates[-1:]:
+            needed |= {waiting.path, waiting.quarantine_path or waiting.path, f"landed/{waiting.landed_digest}"}
         needed |= {c.publication.path for c in self.claims if c.is_open}
         for publication in self.restorable():
             made = next(c for _, c in self.candidates if c.plan_digest == publication.plan_digest)

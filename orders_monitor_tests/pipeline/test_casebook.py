@@ -15,7 +15,7 @@ from orders_monitor.pipeline import casebook
 from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.editing import edit
 from orders_monitor.pipeline.links import decide_url
-from orders_monitor_tests.deciders import Room, waits
+from orders_monitor_tests.deciders import CLEAN, Room, waits
 from orders_monitor_tests.small_shop import DAY, HEADER, csv_of, declared, rows_of
 
 ADA = Identity("ada", "cli")
@@ -150,3 +150,19 @@ def test_the_launchpad_is_filled_in():
     assert {"config", "tags[0][key]", "tags[0][value]"} == set(asked)
     assert f'digest: "{"d" * 64}"' in asked["config"][0]
     assert r'reviewer: "x\"\n&tags=1"' in asked["config"][0]
+
+
+def test_what_a_person_held_is_not_published_by_the_policy_afterwards(tmp_path):
+    """To hold a case is a decision: the next plan, which the policy would have let through, is for a person too."""
+    with Room(tmp_path, environment="dev").desk() as desk:
+        digest = str(waits(desk).digest)
+        desk.record(DAY, "quality", NOTHING_FOUND)
+        for name in ("policy", "ada\u202e"):
+            with pytest.raises(ReviewRefused, match=r"nobody's name|no name"):
+                edit(desk, DAY, digest=digest, change=HoldInstead(why="odd"), by=Identity(name, "test"))
+        edit(desk, DAY, digest=digest, change=HoldInstead(why="ask the shop"), by=ADA)
+        again = waits(desk, "two", CLEAN)
+        asked = desk.case(DAY).asked_for
+
+    assert ("awaiting", "human") == (again.status, asked.route)
+    assert "ada decided on this partition before: human" == asked.reasons[0]

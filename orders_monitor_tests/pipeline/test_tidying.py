@@ -1,12 +1,14 @@
 """Vacuum: the files that nothing needs go; what waits, is seen, can be restored, or was written just now stays."""
 
 import os
+import shutil
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from orders_monitor.core.errors import RestoreRefused
+from orders_monitor.core.errors import RestoreRefused, StoreUnavailable
 from orders_monitor.core.retention import Retention
 from orders_monitor.pipeline.tidying import GRACE, vacuum
 from orders_monitor.pipeline.verifying import Verifier
@@ -96,3 +98,26 @@ def test_what_others_put_beside_the_files_is_theirs(shop):
 
     assert ((), log) == (done.files, sorted(folder.glob("_delta_log/*")))
     assert (folder / f"partition_date={DAY}" / "notes.parquet").exists()
+
+
+@pytest.mark.slow
+def test_without_the_journal_of_the_lake_nothing_is_removed(shop, tmp_path):
+    """An empty journal knows no file, and one from a backup not the newest version: a vacuum would take what waits."""
+    generation(shop, 40)
+    backup, kept = tmp_path / "backup.db", shop.settings.home / "journal.db"
+    with sqlite3.connect(kept) as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    generation(shop, 41)
+    old = aged(shop, Retention(keep_versions=1, keep_days=1))
+    before, why = files(old), []
+    for journal in (None, backup):
+        for file in shop.settings.home.glob("journal.db*"):
+            file.unlink()
+        if journal is not None:
+            shutil.copy(journal, kept)
+        with old.desk() as desk, pytest.raises(StoreUnavailable) as found:
+            vacuum(desk, now=datetime.now(UTC) + LATER)
+        why.append(str(found.value).split(": ")[-2])
+
+    assert (before, ["it does not know version 1"]) == (files(old), why[:1])
+    assert ["it does not know version 2"] == why[1:]
