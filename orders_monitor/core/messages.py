@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from orders_monitor.core.casebook import CaseView, Finding
+from orders_monitor.core.command import command
 from orders_monitor.core.escalation import Address, Due
 from orders_monitor.core.incident import Incident, Trouble
 from orders_monitor.core.value import Value, digest_of
@@ -87,7 +88,7 @@ def of_case(view: CaseView, incident: Incident, due: Due, *, alive: Sequence[Tro
         ("cost so far", view.cost),
         ("deadline", f"{view.deadline}, then it is rejected" if view.deadline else ""),
         ("asked", " ".join((f"since {alive[0].at if alive else view.asked_at}", _asked(view, due)))),
-        *_handling(incident, f"orders-monitor review show {view.partition}"),
+        *_handling(incident, "review", "show", view.partition),
     ]
     pairs = (
         ("decide", view.links.case),
@@ -108,9 +109,12 @@ def of_failure(
         ("what", why),
         ("about", about),
         ("impact", "these partitions are not finished; what readers see is unchanged"),
-        ("proposal", f"repair it, then `orders-monitor run --partition DAY`; seen by {team}"),
+        (
+            "proposal",
+            f"repair it, then `{command(incident.trouble.table, 'run', '--partition', 'DAY')}`; seen by {team}",
+        ),
         ("since", alive[0].at if alive else incident.last_at),
-        *_handling(incident, "orders-monitor breaker show"),
+        *_handling(incident, "breaker", "show"),
     ]
     subject = f"{incident.trouble.table} {about}: broken: {why}"
     return _message(incident, due, subject=subject, lines=lines, links=tuple(links))
@@ -193,8 +197,10 @@ def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(told[:LINES_MAX])
 
 
-def _handling(incident: Incident, see: str) -> list[tuple[str, str]]:
-    return [("see", see), ("taken care of", f"orders-monitor messages ack {incident.key} --note why")]
+def _handling(incident: Incident, *see: str) -> list[tuple[str, str]]:
+    table = incident.trouble.table
+    care = command(table, "messages", "ack", incident.key, "--note", "why")
+    return [("see", command(table, *see)), ("taken care of", care)]
 
 
 def _asked(view: CaseView, due: Due) -> str:

@@ -1,9 +1,9 @@
 """case words: what a case says in sentences: what is wrong, what approving does, how it is undone, what has changed."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from orders_monitor.adapters.journal.events import Event
+from orders_monitor.core.command import command
 from orders_monitor.core.cost import Cost
 from orders_monitor.core.feedback import DECIDED, Decided
 from orders_monitor.core.plan import AcceptChange, Plan
@@ -43,12 +43,12 @@ def undo_of(case: Case, answer: Gate) -> str:
     if not written:
         return (
             "nothing of it was published before, so there is no version to give back: repair the source and run the "
-            f"partition again (`{_command('run', '--partition', case.partition, '--again', table=case.table)}`), "
+            f"partition again (`{command(case.table, 'run', '--partition', case.partition, '--again')}`), "
             "which overwrites it and asks a person"
         )
     version = written[-1].delta_version
-    command = _command("restore", case.partition, "--to", str(version), table=case.table)
-    return f"`{command}` gives version {version} back, asked through this gate"
+    restore = command(case.table, "restore", case.partition, "--to", str(version))
+    return f"`{restore}` gives version {version} back, asked through this gate"
 
 
 def changed_since(case: Case, decision: Decision | None, chain: Sequence[Event]) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _effect(case: Case, newest: int | None) -> Iterator[str]:
 
 
 def _instead(case: Case, answer: Gate) -> str:
-    again = _command("run", "--partition", case.partition, "--again", table=case.table)
+    again = command(case.table, "run", "--partition", case.partition, "--again")
     return f"nothing can be approved ({answer.sentence}): once the source or the declaration is mended, `{again}`"
 
 
@@ -128,7 +128,3 @@ def _whose(plan: Plan) -> str:
         "code": "code's alone",
         "reviewer": f"{plan.author}'s",
     }[plan.origin]
-
-
-def _command(*words: str, table: str) -> str:
-    return shlex.join(["orders-monitor", "--table", table, *words])

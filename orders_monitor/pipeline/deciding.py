@@ -72,7 +72,7 @@ def record_decision(
 
 
 def require_a_name(desk: Desk, partition: str, name: str) -> None:
-    """Raise ReviewRefused for a name that nobody has, or that only looks like one."""
+    """Raise ReviewRefused for what is nobody's name, or none that a record may hold."""
     why = None
     if is_nobodys(name):
         why = f"{name!r} is nobody's name: the system itself answers by it"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from orders_monitor.adapters.journal.outbox import Sent
 from orders_monitor.adapters.notify.log import log
 from orders_monitor.core.breaker import Open, Zone
+from orders_monitor.core.command import command
 from orders_monitor.core.errors import BreakerOpen, NotDelivered
 from orders_monitor.core.escalation import Channel
 from orders_monitor.core.messages import Delivery
@@ -114,5 +115,6 @@ def undelivered(sent: Sequence[Sent], table: str, *, now: datetime) -> tuple[Sen
 
 def why_late(sent: Sent) -> str:
     """Why it has not arrived."""
-    given_up = "given up, `orders-monitor messages drain` tries it again: " if sent.state == "given_up" else ""
-    return given_up + (sent.why or "no daemon delivers: start one, or type `orders-monitor messages drain`")
+    drained = command(sent.message.table, "messages", "drain")
+    given_up = f"given up, `{drained}` tries it again: " if sent.state == "given_up" else ""
+    return given_up + (sent.why or f"no daemon delivers: start one, or type `{drained}`")

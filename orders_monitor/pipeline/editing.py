@@ -35,14 +35,15 @@ def edit(desk: Desk, partition: str, *, digest: str, change: Change, by: Identit
     The old digest is stale then. Raises ReviewRefused where it cannot be had (nothing is recorded), and DecidedAlready
     where somebody was first.
     """
-    require_a_name(desk, partition, by.name.strip())
+    author = by.name.strip()
+    require_a_name(desk, partition, author)
     case = desk.case(partition)
     require_editable(case, digest)
     before, quality = desk.read(partition, "plan", Plan), desk.read(partition, "quality", Quality)
     plan = edited(
         before,
         change,
-        author=by.name.strip(),
+        author=author,
         quality=quality,
         contract=desk.table.contract,
         expectations=desk.table.asked,
@@ -55,7 +56,7 @@ def edit(desk: Desk, partition: str, *, digest: str, change: Change, by: Identit
             partition=partition,
             digest=digest,
             verdict="reject",
-            reviewer=by.name.strip(),
+            reviewer=author,
             note=edit_text(change, note),
             source=by.source,
         ),
@@ -67,7 +68,7 @@ def edit(desk: Desk, partition: str, *, digest: str, change: Change, by: Identit
             before=_first_of(desk, partition, before),
             plan=plan,
             change=change,
-            reviewer=by.name.strip(),
+            reviewer=author,
             note=note,
             source=by.source,
         ),

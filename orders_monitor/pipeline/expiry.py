@@ -6,7 +6,9 @@ import dagster as dg
 
 from orders_monitor.core.review import Case, Decision, gate
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.times import parsed
 from orders_monitor.pipeline.resources import Desk, open_desk, said_plainly
+from orders_monitor.pipeline.sensors import LOOK_AGAIN, Looked
 from orders_monitor.pipeline.showing import show
 
 
@@ -31,16 +33,28 @@ def expiry_sensor(table: MonitoredTable) -> dg.SensorDefinition:
         description="Rejects what nobody decided in its time.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        known = Looked.model_validate_json(context.cursor) if context.cursor else Looked()
         with said_plainly(), open_desk(table, run_id="expiry") as desk:
-            expired = expire_overdue(desk)
+            newest, now = desk.journal.newest(), desk.journal.now()
+            quiet = known.is_quiet(newest, now)
+            expired = () if quiet else expire_overdue(desk)
             for decision in expired:
                 show(context.instance, desk.gate(decision.partition), table, desk.settings.ui_url)
-        named = ", ".join(decision.partition for decision in expired)
+            looked = known if quiet else Looked(newest=newest, next_at=_next_at(desk, now).isoformat())
+        names = ", ".join(decision.partition for decision in expired)
         return dg.SensorResult(
-            skip_reason=f"rejected: {named}" if expired else "nothing waits longer than it may",
+            skip_reason=f"rejected: {names}" if expired else "nothing waits longer than it may",
+            cursor=looked.model_dump_json(),
         )
 
     return sensor
+
+
+def _next_at(desk: Desk, now: datetime) -> datetime:
+    """When the next time to decide is over: until then a tick needs no look at a year of cases."""
+    cases = desk.journal.cases(desk.table.name, environment=desk.settings.environment)
+    deadlines = (case.asked_for.deadline for case in cases if gate(case).waits)
+    return min((now + LOOK_AGAIN, *(parsed(deadline) for deadline in deadlines if deadline)))
 
 
 def _waits_too_long(case: Case, now: datetime) -> bool:

@@ -7,11 +7,10 @@ import dagster as dg
 
 from orders_monitor.adapters.journal.outbox import Sent
 from orders_monitor.core.table import MonitoredTable
-from orders_monitor.core.times import ms, parsed, said
-from orders_monitor.core.value import Value
+from orders_monitor.core.times import ms, said
 from orders_monitor.pipeline import delivering, keys, notifying
 from orders_monitor.pipeline.resources import Desk, open_desk, said_plainly
-from orders_monitor.pipeline.sensors import Clock, clock
+from orders_monitor.pipeline.sensors import LOOK_AGAIN, Clock, Looked, clock
 from orders_monitor.pipeline.sentences import plain
 from orders_monitor.pipeline.tables import records
 from orders_monitor.pipeline.troubles import newest_run
@@ -21,18 +20,11 @@ UNDELIVERED = "undelivered"
 TICK_S = 30
 
 
-class MessagesCursor(Value):
-    """What the sensor remembers: what was newest when it last looked, when it must look again, what its check said."""
+class MessagesCursor(Looked):
+    """What the sensor remembers besides: the run that had ended last, and what its check said."""
 
-    newest: tuple[int, ...] = ()
     newest_run: str = ""
-    next_at: str = ""
     said: str = ""
-
-    def is_quiet(self, *, newest: tuple[int, ...], newest_run: str, now: datetime) -> bool:
-        """Whether nothing has happened since, and nothing is due."""
-        same = (newest, newest_run) == (self.newest, self.newest_run)
-        return same and bool(self.next_at) and now < parsed(self.next_at)
 
 
 def messages_check(table: MonitoredTable, *, now: Clock = clock) -> dg.AssetChecksDefinition:
@@ -90,9 +82,9 @@ def messages_sensor(table: MonitoredTable, *, now: Clock = clock) -> dg.SensorDe
 def _noted(desk: Desk, instance: dg.DagsterInstance, known: MessagesCursor, now: datetime) -> MessagesCursor:
     """Look where something may be new. What is newest is read first: what comes meanwhile is seen at the next tick."""
     newest, run = desk.journal.newest(), newest_run(desk, instance)
-    if known.is_quiet(newest=newest, newest_run=run, now=now):
+    if run == known.newest_run and known.is_quiet(newest, now):
         return known
-    next_at = notifying.tell(desk, instance, now=now)
+    next_at = min(notifying.tell(desk, instance, now=now), now + LOOK_AGAIN)
     return MessagesCursor(newest=newest, newest_run=run, next_at=next_at.isoformat(), said=known.said)
 
 

@@ -10,6 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # t
 
 from orders_monitor.core import meaning
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.command import command
 from orders_monitor.core.drift import Change
 from orders_monitor.core.expectation import Outcome
 from orders_monitor.core.landing import Landing
@@ -259,8 +260,8 @@ def sentence_of_changes(changes: Sequence[Change]) -> str:
 def sentence_of(gate: Gate) -> str:
     """The verdict of human_review in one line, with what to do where something is to be done."""
     if gate.waits and gate.digest:
-        command = f"orders-monitor --table {gate.table} review approve {gate.partition} --digest {gate.digest[:12]}"
-        return f"{gate.sentence}; approve: {command}"
+        approve = command(gate.table, "review", "approve", gate.partition, "--digest", gate.digest[:12])
+        return f"{gate.sentence}; approve: {approve}"
     return gate.sentence
 
 

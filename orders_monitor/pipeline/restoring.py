@@ -18,9 +18,9 @@ from orders_monitor.core.measures import Flagged, Measures
 from orders_monitor.core.plan import Plan, RestoreVersion
 from orders_monitor.core.profile import Profile
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import Asked, Case, Gate, Publication
+from orders_monitor.core.review import Asked, Case, Decision, Gate, Publication
 from orders_monitor.core.value import Value
-from orders_monitor.pipeline.deciding import Identity, ask_for
+from orders_monitor.pipeline.deciding import Identity, ask_for, require_a_name
 from orders_monitor.pipeline.publish import finish
 from orders_monitor.pipeline.quality import ask
 from orders_monitor.pipeline.resources import Desk
@@ -60,15 +60,17 @@ def propose(desk: Desk, partition: str, *, version: int, by: Identity) -> Propos
     """Put to decision that readers get the partition again as it was in that version of the table.
 
     Nothing is recorded where it cannot be had: raises RestoreRefused for a version in which there was no such
-    partition, for a file that is gone or was changed, and for bytes that do not keep what is declared today.
+    partition, for a file that is gone or was changed, for bytes that do not keep what is declared today, and for
+    somebody who decides nothing here; ReviewRefused for what is nobody's name.
     """
     finish(desk, partition)
-    _require_may_propose(desk, partition, by)
+    require_a_name(desk, partition, by.name.strip())
     case = desk.case(partition)
     now = case.published
     if now is None:
         raise _refused(desk, partition, "nothing of it is published")
     target = _as_of(desk, case, version)
+    _require_may_propose(desk, target, by)
     if {target.path} == {now.path} == _shown(desk, partition):
         return ThereAlready(now)
     candidate = _candidate_of(desk, target)
@@ -78,7 +80,7 @@ def propose(desk: Desk, partition: str, *, version: int, by: Identity) -> Propos
         publication=target.number, version=target.delta_version or 0, candidate_digest=candidate.digest
     )
     if not (case.plan is not None and case.plan.restore == action and before.is_pending):
-        _record(desk, partition, action=action, candidate=candidate, target=target, author=by.name)
+        _record(desk, partition, action=action, candidate=candidate, target=target, author=by.name.strip())
         replaced = before if before.is_pending else None
     else:
         replaced = None
@@ -138,7 +140,9 @@ def _record(
     """What was found of the landing of then, the plan, and its candidate: all of it or nothing."""
     table = desk.table.name
     events = desk.journal.records(table, ("plan", *_FOUND), partition=partition)
-    planned = next(e for e in reversed(events) if e.kind == "plan" and _digest_of(e) == target.plan_digest)
+    planned = next((e for e in reversed(events) if e.kind == "plan" and _digest_of(e) == target.plan_digest), None)
+    if planned is None:
+        raise _refused(desk, partition, f"the journal has no plan of version {target.delta_version}")
     then = Plan.model_validate(planned.body)
     plan = Plan(
         table=table,
@@ -180,13 +184,22 @@ def _put_to_decision(
     return Proposed(target=target, now=now, digest=case.digest or "", asked=case.asked_for, replaced=replaced)
 
 
-def _require_may_propose(desk: Desk, partition: str, by: Identity) -> None:
-    """A proposal takes the place of what waits: who decides nothing here proposes nothing."""
-    if by.sign is None:
-        return  # the development environment, where a bare name is enough
-    person = Trust(desk.settings).reviewers.find(by.name)
-    if person is None or not person.may_decide(desk.table.name):
-        raise _refused(desk, partition, f"{by.name} does not decide on {desk.table.name}")
+def _require_may_propose(desk: Desk, target: Publication, by: Identity) -> None:
+    """A proposal takes the place of what waits: whose decision would count for nothing here proposes nothing."""
+    wish = Decision(
+        id=0,
+        table=target.table,
+        partition=target.partition,
+        digest=target.digest,
+        verdict="reject",
+        reviewer=by.name.strip(),
+        note=f"restore version {target.delta_version}",
+        source=by.source,
+    )
+    signed = wish.model_copy(update={"signature": by.signature(wish, desk)})
+    why = Trust(desk.settings)(signed, Asked(digest=target.digest, route="human"))
+    if why is not None:
+        raise _refused(desk, target.partition, why)
 
 
 def _newest(events: Sequence[Event], kind: str, *, before: int) -> Event | None:

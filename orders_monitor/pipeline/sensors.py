@@ -15,6 +15,7 @@ from orders_monitor.core.profile import Profile
 from orders_monitor.core.review import Gate
 from orders_monitor.core.schema import Schema
 from orders_monitor.core.table import MonitoredTable
+from orders_monitor.core.times import parsed
 from orders_monitor.core.value import Value
 from orders_monitor.pipeline import keys, metadata, traces
 from orders_monitor.pipeline.resources import open_desk, said_plainly
@@ -24,6 +25,7 @@ DECISION_TAG = "orders_monitor/decision"
 PUBLISH_RUNS_MAX = 5
 RETRY_AFTER = timedelta(minutes=1)
 SAID_MAX = 10
+LOOK_AGAIN = timedelta(minutes=10)
 UNKNOWN_PROFILE = Profile(rows=0, duplicate_rows=0, columns=())
 
 
@@ -33,6 +35,21 @@ Clock = Callable[[], datetime]
 def clock() -> datetime:
     """The time of a tick. A sensor lives by the clock; no stage does."""
     return datetime.now(UTC)
+
+
+class Looked(Value):
+    """What a sensor remembers of the last time it looked at everything: what was newest then, and when it must again.
+
+    It looks again after a while though nothing seems to have happened: PostgreSQL may commit a smaller id after a
+    greater one, and a reviewers file changes what counts without a record.
+    """
+
+    newest: tuple[int, ...] = ()
+    next_at: str = ""
+
+    def is_quiet(self, newest: tuple[int, ...], now: datetime) -> bool:
+        """Whether nothing was recorded since, and nothing is due."""
+        return newest == self.newest and bool(self.next_at) and now < parsed(self.next_at)
 
 
 class DriftCursor(Value):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from orders_monitor.adapters.delta.log import DeltaLog
 from orders_monitor.core.candidate import Candidate
+from orders_monitor.core.command import command
 from orders_monitor.core.publication import Claimed
 from orders_monitor.core.retention import Recorded
 from orders_monitor.core.review import Publication
@@ -168,9 +169,11 @@ class Verifier:
         for commit in self._commits if self._partition is None else ():
             if not commit.partition and commit.operation not in _NO_ROWS:
                 yield f"version {commit.version} ({commit.operation}) was written past the gate"
-        desk, table = self._desk, self._desk.table.name
-        counted = {d.id for key in self._recorded for d in desk.case(key).decisions}
-        for decision in desk.journal.all_decisions(table, partition=self._partition):
+        desk, table, partition = self._desk, self._desk.table.name, self._partition
+        here = desk.settings.environment
+        cases = desk.journal.cases(table, environment=here) if partition is None else (desk.case(partition),)
+        counted = {decision.id for case in cases for decision in case.decisions}
+        for decision in desk.journal.all_decisions(table, partition=partition):
             if decision.id not in counted:
                 who = f"{decision.verdict} by {decision.reviewer} ({decision.source})"
                 yield f"{decision.partition}: decision {decision.id}, {who}, counts for nothing"
@@ -186,7 +189,7 @@ class Verifier:
         return self._typed("run", "--partition", partition, "--again")
 
     def _typed(self, *words: str) -> str:
-        return " ".join(["orders-monitor", "--table", self._desk.table.name, *words])
+        return command(self._desk.table.name, *words)
 
 
 def _of_receipt(claimed: Claimed, version: int | None) -> str | None:

@@ -82,8 +82,8 @@ def test_a_case_says_all_that_is_needed_to_decide():
         "cost so far: 6,732 tokens, $0.0109",
         "deadline: 2026-03-12T02:00:00+00:00, then it is rejected",
         "asked: since 2026-03-05T02:00:00+00:00 of #orders; decides: ada",
-        "see: orders-monitor review show 2026-03-04",
-        "taken care of: orders-monitor messages ack orders:2026-03-04:0f0f0f0f --note why",
+        "see: orders-monitor --table orders review show 2026-03-04",
+        "taken care of: orders-monitor --table orders messages ack orders:2026-03-04:0f0f0f0f --note why",
     ) == told.lines
     assert [("decide", "http://review/cases/orders/2026-03-04"), ("plan", "http://ui/plan")] == [
         (link.label, link.url) for link in told.links
