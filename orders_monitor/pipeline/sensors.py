@@ -198,7 +198,7 @@ def decisions_sensor(
             planned = [desk.planned_by(gate.partition) if gate.status == "approved" else None for gate in gates]
         cursor = DecisionsCursor(
             last_decision=new[-1].id if new else known.last_decision,
-            unpublished=tuple(gate.partition for gate in gates if gate.status != "published"),
+            unpublished=tuple(gate.partition for gate in gates if not _is_over(gate)),
         )
         answers = [_publication(gate, _publish_runs(context.instance, table, gate), now()) for gate in gates]
         requests = [
@@ -214,6 +214,11 @@ def decisions_sensor(
         )
 
     return sensor
+
+
+def _is_over(gate: Gate) -> bool:
+    """Whether only another decision can let anything of it be published: by that it is heard of again."""
+    return gate.status in ("published", "closed") or (gate.status == "rejected" and gate.decision is not None)
 
 
 def _publish_runs(instance: dg.DagsterInstance, table: MonitoredTable, gate: Gate) -> Sequence[dg.RunRecord]:

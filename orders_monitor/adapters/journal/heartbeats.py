@@ -3,12 +3,12 @@
 With the cache, the one part of the journal whose rows change and go again: nothing about data or decisions is in it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from orders_monitor.adapters.journal.migrations import MIGRATIONS
-from orders_monitor.adapters.journal.store import Store
+from orders_monitor.adapters.journal.store import Store, utc_now
+from orders_monitor.core.times import recorded
 
 # What a killed process left is of no use once its run was ended, by whomever.
 FORGOTTEN_AFTER = timedelta(days=7)
@@ -25,10 +25,10 @@ class Heartbeats:
 
     def beat(self, run_id: str, *, host: str) -> None:
         """Count up: the run's process is alive on that host."""
-        now = datetime.now(UTC)
-        forgotten = {"before": (now - FORGOTTEN_AFTER).isoformat(timespec="milliseconds")}
+        now = utc_now()
+        forgotten = {"before": recorded(now - FORGOTTEN_AFTER)}
         with self._store.direct(f"heartbeat {run_id}") as transaction:
-            transaction.run(_BEAT, {"run_id": run_id, "host": host, "now": now.isoformat(timespec="milliseconds")})
+            transaction.run(_BEAT, {"run_id": run_id, "host": host, "now": recorded(now)})
             transaction.run("DELETE FROM heartbeats WHERE recorded_at < :before", forgotten)
 
     def count(self, run_id: str) -> int | None:
@@ -47,17 +47,3 @@ class Heartbeats:
         """The run's process has finished its work and says so."""
         with self._store.direct(f"heartbeat {run_id}") as transaction:
             transaction.run("DELETE FROM heartbeats WHERE run_id = :run_id", {"run_id": run_id})
-
-
-@MIGRATIONS.append
-def m020_heartbeats(connection: sa.Connection) -> None:
-    """Whose process is at work: the rows of this one change and go again."""
-    metadata = sa.MetaData()
-    sa.Table(
-        "heartbeats",
-        metadata,
-        sa.Column("run_id", sa.Text, primary_key=True),
-        sa.Column("beats", sa.BigInteger, nullable=False),
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("host", "recorded_at")),
-    )
-    metadata.create_all(connection)

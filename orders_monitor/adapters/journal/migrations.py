@@ -304,3 +304,17 @@ def m009_outbox(connection: sa.Connection) -> None:
     )
     sa.Index("outbox_outcomes_by_message", outcomes.c.message_id, outcomes.c.id)
     metadata.create_all(connection)
+
+
+@MIGRATIONS.append
+def m010_heartbeats(connection: sa.Connection) -> None:
+    """Whose process is at work: the rows of this one change and go again."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "heartbeats",
+        metadata,
+        sa.Column("run_id", sa.Text, primary_key=True),
+        _integer("beats"),
+        *map(_text, ("host", "recorded_at")),
+    )
+    metadata.create_all(connection)
