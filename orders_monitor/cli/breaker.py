@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from orders_monitor.cli.shared import table_of, typed
+from orders_monitor.cli.shared import JSON, table_of, typed
 from orders_monitor.core.breaker import State, Zone
 from orders_monitor.pipeline import breaker as breakers
 from orders_monitor.pipeline.resources import open_desk
@@ -19,7 +19,7 @@ def breaker() -> None:
 
 
 @breaker.command("show")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
+@JSON
 @click.pass_context
 def show_command(context: click.Context, as_json: bool) -> None:
     """Show the state of every zone of the table."""
@@ -41,7 +41,10 @@ def show_command(context: click.Context, as_json: bool) -> None:
 @click.option("--note", required=True, help="Why it works again; kept in the journal.")
 @click.pass_context
 def close_command(context: click.Context, zone: Zone, who: str, note: str) -> None:
-    """Close the breaker of a zone before its time: the next to come is let through."""
+    """Close the breaker of a zone before its time.
+
+    The next to come is let through.
+    """
     if not who.strip() or not note.strip():
         raise click.UsageError("say who you are and why it works again")
     table = table_of(context)

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from orders_monitor.cli.shared import Refused, table_of, typed
+from orders_monitor.cli.shared import JSON, Refused, table_of, typed
 from orders_monitor.core.backtest import Backtest, Found
 from orders_monitor.core.calibration import Calibration
 from orders_monitor.core.contract import Contract
@@ -26,7 +26,7 @@ RULES_SHOWN = 40
     show_default=True,
     help="So many of the ordinary partitions may alarm, as a share.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The calibration as one JSON object on standard output.")
+@JSON
 @click.pass_context
 def calibrate(context: click.Context, target: float, as_json: bool) -> None:
     """Learn from all published partitions what is ordinary.
@@ -42,7 +42,7 @@ def calibrate(context: click.Context, target: float, as_json: bool) -> None:
 
 
 @calibrate.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
+@JSON
 @click.pass_context
 def list_command(context: click.Context, as_json: bool) -> None:
     """List every version, the oldest first."""
@@ -60,10 +60,13 @@ def list_command(context: click.Context, as_json: bool) -> None:
 
 @calibrate.command("show")
 @click.argument("version", type=click.IntRange(min=1), required=False)
-@click.option("--json", "as_json", is_flag=True, help="The calibration as one JSON object on standard output.")
+@JSON
 @click.pass_context
 def show_command(context: click.Context, version: int | None, as_json: bool) -> None:
-    """Show VERSION, or the newest one: its rules and its false-positive rate."""
+    """Show a calibration: VERSION, or the newest.
+
+    Its rules and its false-positive rate.
+    """
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
         made = desk.journal.calibration(table.name, version)
@@ -79,7 +82,7 @@ def show_command(context: click.Context, version: int | None, as_json: bool) -> 
 @click.option(
     "--days", type=click.IntRange(min=1), default=10, show_default=True, help="Inject each kind into so many."
 )
-@click.option("--json", "as_json", is_flag=True, help="The whole table as one JSON object on standard output.")
+@JSON
 @click.pass_context
 def backtest(context: click.Context, kinds: bool, names: tuple[str, ...], days: int, as_json: bool) -> None:
     """Measure false alarms, and what is found of incidents.

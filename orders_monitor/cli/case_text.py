@@ -6,11 +6,10 @@ from typing import get_args
 
 from orders_monitor.core.casebook import CaseSummary, CaseView, Finding, MetricSeries, SampledRows
 from orders_monitor.core.policy import Route
-from orders_monitor.core.review import Verdict
+from orders_monitor.core.review import WAITS, Verdict
 from orders_monitor.pipeline.sentences import visible
 
 Typed = Callable[..., str]
-WAITS = ("awaiting", "stale")
 WHO: dict[Route, str] = {"automatic": "the policy", "human": "a person", "two_humans": "two people", "never": "nobody"}
 CELL_CHARACTERS_MAX = 32
 _HOUR_S, _DAY_S = 3_600, 86_400

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from orders_monitor.adapters.journal.feedback import review_chain
-from orders_monitor.cli.shared import Broken, table_of, tables_of
+from orders_monitor.cli.shared import Broken, tables_meant
 from orders_monitor.core.feedback import DECIDED, EDITED, LabelledCase, labelled
 from orders_monitor.pipeline.resources import Desk, open_desk
 
@@ -19,20 +19,19 @@ def cases() -> None:
 
 @cases.command("export")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Decided on this UTC day or later.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, not one a line.")
 @click.pass_context
 def export_command(context: click.Context, since: datetime | None, as_json: bool) -> None:
-    """Print one JSON object a decision.
+    """Print decided cases with their labels, as JSON.
 
-    Oldest first, with label, proposal, plan, edit and reason, and no value of a row. Labels: agreed, edited (approved
-    after a reviewer narrowed it), held (by a reviewer), restored, rejected, expired (nobody decided in time),
-    settled_by_policy. Of every declared table, or of the one of --table.
+    One object a line, oldest first, with label, proposal, plan, edit and reason, and no value of a row. Labels: agreed,
+    edited (approved after a reviewer narrowed it), held (by a reviewer), restored, rejected, expired (nobody decided in
+    time), settled_by_policy. Of every declared table, or of the one of --table.
     """
-    tables = [table_of(context)] if context.find_root().obj[1] else tables_of(context)
     day = "" if since is None else str(since)[:10]
     found: list[LabelledCase] = []
     broken: list[str] = []
-    for table in tables:
+    for table in tables_meant(context):
         with open_desk(table, run_id="cli") as desk:
             broken += _broken(desk)
             found += [case for case in _cases(desk) if case.recorded_at >= day]

@@ -16,7 +16,7 @@ from orders_monitor.cli.publication import history, restore
 from orders_monitor.cli.record import replay, trace
 from orders_monitor.cli.review import review
 from orders_monitor.cli.reviewer import reviewer
-from orders_monitor.cli.shared import WAITS, Broken, Plain, chosen, table_of, typed
+from orders_monitor.cli.shared import Broken, Plain, chosen, table_of, table_with, typed
 from orders_monitor.cli.stand_in import stand_in
 from orders_monitor.cli.upkeep import vacuum, verify
 from orders_monitor.core.errors import PublicationRefused
@@ -71,9 +71,9 @@ def run_command(
         told(desk, instance)
     if ran:
         click.echo(f"agent: {_total(ran)} spent")
-    broken = [night for night in ran if night.broken]
+    broken = {night.partition: visible(night.broken) for night in ran if night.broken}
     if broken:
-        sentences = [f"  {night.partition}: {night.broken}" for night in broken]
+        sentences = [f"  {partition}: {why}" for partition, why in broken.items()]
         raise Broken("\n".join([f"{len(broken)} of {len(ran)} runs broke:", *sentences]))
 
 
@@ -94,8 +94,7 @@ def status_command(context: click.Context, last: int) -> None:
 @click.pass_context
 def publish_command(context: click.Context, partition: str) -> None:
     """Publish an approved partition now, through the same gate."""
-    table = table_of(context)
-    chosen(table, last=None, named=(partition,), every=False)
+    table = table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
         before = desk.gate(partition)
     if before.status not in ("approved", "published", "unvalidated"):
@@ -103,18 +102,18 @@ def publish_command(context: click.Context, partition: str) -> None:
     with open_instance() as instance:
         (night,) = nights(table, [partition], instance, publish_only=True)
     if night.broken and night.gate.status in ("approved", "published"):
-        raise Broken(f"{table.name} {partition}: {night.broken}")
+        raise Broken(f"{table.name} {partition}: {visible(night.broken)}")
     if night.broken:
         raise PublicationRefused(table=table.name, partition=partition, why=night.gate.sentence)
-    click.echo(f"{table.name} {partition}: {night.gate.sentence}")
+    click.echo(f"{table.name} {partition}: {visible(night.gate.sentence)}")
 
 
 # Each group of commands is a module of its own.
 for group in (
     review,
-    cases,
     messages,
     reviewer,
+    cases,
     policy,
     restore,
     history,
@@ -160,7 +159,7 @@ def _summary(context: click.Context, desk: Desk, partitions: list[str]) -> None:
     listed = ["published", "waiting", "held", *sorted(set(counts) - {"published", "waiting", "held"})]
     click.echo(f"{desk.table.name}: " + ", ".join(f"{counts[word]} {word}" for word in listed))
     for g in gates:
-        if g.status in WAITS:
+        if g.waits:
             page = links.partition_url(desk.table.name, "plan", g.partition, desk.settings.ui_url)
             click.echo(f"waits: {g.partition}  {typed(context, 'review', 'show', g.partition)}")
             click.echo(f"                   {page}")

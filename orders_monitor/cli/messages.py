@@ -2,14 +2,14 @@
 
 import getpass
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
 import dagster as dg
 
 from orders_monitor.adapters.journal.outbox import Sent
-from orders_monitor.cli.shared import Broken, table_of
+from orders_monitor.cli.shared import JSON, Broken, now, table_of
 from orders_monitor.core.incident import Incident
 from orders_monitor.core.times import ms, said
 from orders_monitor.pipeline import delivering, notifying
@@ -20,20 +20,20 @@ from orders_monitor.pipeline.sentences import visible
 
 @click.group("messages")
 def messages() -> None:
-    """See what people are told, deliver it, and take care of an incident."""
+    """See what people are told, and take care of an incident."""
 
 
 @messages.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.option("--all", "every", is_flag=True, help="Also what is over and what was delivered.")
 @click.pass_context
 def list_command(context: click.Context, as_json: bool, every: bool) -> None:
     """List the open incidents, and the messages that are not delivered."""
-    table, now = table_of(context), datetime.now(UTC)
+    table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
         outbox = desk.outbox
         incidents = [each for each in outbox.incidents(table.name)[0] if every or not each.settled]
-        kept = outbox.messages(table=table.name, now_ms=ms(now), every=every)
+        kept = outbox.messages(table=table.name, now_ms=ms(now()), every=every)
     if as_json:
         rows = {"incidents": [_of_incident(each) for each in incidents], "messages": [_of_message(m) for m in kept]}
         click.echo(json.dumps(rows, indent=1))
@@ -50,15 +50,18 @@ def list_command(context: click.Context, as_json: bool, every: bool) -> None:
 
 
 @messages.command("drain")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.pass_context
 def drain_command(context: click.Context, as_json: bool) -> None:
-    """Deliver now, also what was tried in vain or given up; exit 1 where something stays undelivered."""
+    """Deliver now what is not delivered.
+
+    Also what was tried in vain or given up. Exit code 1 where something stays undelivered.
+    """
     table = table_of(context)
     with open_instance() as instance, open_desk(table, run_id="cli") as desk:
-        notifying.tell(desk, instance, now=_now(), wait=timedelta(0))
-        desk.outbox.try_again(who=getpass.getuser(), now_ms=ms(_now()))
-        drained = delivering.drain(desk, now=_now)
+        notifying.tell(desk, instance, now=now(), wait=timedelta(0))
+        desk.outbox.try_again(who=getpass.getuser(), now_ms=ms(now()))
+        drained = delivering.drain(desk, now=now)
     if as_json:
         click.echo(json.dumps({"sent": drained.sent, "failed": list(drained.failed)}, indent=1))
     else:
@@ -73,25 +76,24 @@ def drain_command(context: click.Context, as_json: bool) -> None:
 @click.option("--note", required=True, help="What is done about it; kept in the journal.")
 @click.pass_context
 def ack_command(context: click.Context, incident: str, who: str, note: str) -> None:
-    """Take care of an INCIDENT (its name, the beginning of it, or a partition): nobody else is called."""
+    """Take care of INCIDENT: nobody else is called.
+
+    INCIDENT is its name as `messages list` prints it, the beginning of it, or a partition.
+    """
     if not incident.strip() or not who.strip() or not note.strip():
         raise click.UsageError("say which incident it is, who you are and what is done about it")
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
-        taken = notifying.acknowledge(desk, incident, who=who.strip(), note=note, now=_now())
+        taken = notifying.acknowledge(desk, incident, who=who.strip(), note=note, now=now())
     click.echo(f"{taken.key}: taken care of by {visible(who.strip())}; a decision is still asked for")
 
 
 def told(desk: Desk, instance: dg.DagsterInstance) -> None:
     """After a night without a daemon: tell what is to be told, and say what could not be."""
-    notifying.tell(desk, instance, now=_now(), wait=timedelta(0))
-    failed = delivering.drain(desk, now=_now).failed
+    notifying.tell(desk, instance, now=now(), wait=timedelta(0))
+    failed = delivering.drain(desk, now=now).failed
     for why in dict.fromkeys(failed):
         click.echo(f"not told: {visible(why)}; it is tried again by the daemon, or `orders-monitor messages drain`")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _of_incident(incident: Incident) -> dict[str, Any]:

@@ -4,14 +4,14 @@ import getpass
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import click
 
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.adapters.releases import load_release
-from orders_monitor.cli.shared import Broken, table_of
+from orders_monitor.cli.shared import JSON, Broken, now, table_of
 from orders_monitor.core.budget import Account, Scope
 from orders_monitor.core.cost import Balance, Cost, CostBy, Unsettled
 from orders_monitor.pipeline.asking import limits_of
@@ -35,12 +35,15 @@ def cost() -> None:
 
 @budget.command("show")
 @click.option("--run", "run_id", default="", help="Also what this run spent; else only what each run may.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
+@JSON
 @click.pass_context
 def show_command(context: click.Context, run_id: str, as_json: bool) -> None:
-    """Show cap, spent, reserved and remaining of every scope in its current period (UTC)."""
+    """Show what is left of every cap.
+
+    Cap, spent, reserved and remaining of every scope in its current period (UTC).
+    """
     table, settings = table_of(context), read_settings()
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    today = f"{now():%Y-%m-%d}"
     account = Account(run_id=run_id, table=table.name, team=table.owners.team, agent=table.agent, day=today)
     with _journal(settings) as journal:
         balances = journal.balances(account, limits_of(table, load_release(settings.prompts, table.agent)))
@@ -64,7 +67,7 @@ def show_command(context: click.Context, run_id: str, as_json: bool) -> None:
 @click.option("--older-than-h", type=click.IntRange(1, 100_000), default=24, show_default=True, help="Hours.")
 @click.option("--note", default="", help="Why; kept with the entry.")
 @click.option("--who", default=getpass.getuser, show_default="your login", help="Who says so; kept with the entry.")
-@click.option("--json", "as_json", is_flag=True, help="List as JSON.")
+@JSON
 def reconcile_command(  # one parameter for each option
     *,
     settle: Named | None,
@@ -90,7 +93,7 @@ def reconcile_command(  # one parameter for each option
         elif never_sent is not None:
             _settle(journal, never_sent, 0, 0, who=who, note=note)
         elif spent_in_full:
-            _settle_in_full(journal, datetime.now(UTC) - timedelta(hours=older_than_h), who=who, note=note)
+            _settle_in_full(journal, now() - timedelta(hours=older_than_h), who=who, note=note)
         else:
             _list(journal.unsettled(), as_json=as_json)
 
@@ -99,9 +102,12 @@ def reconcile_command(  # one parameter for each option
 @click.option("--by", type=click.Choice(get_args(CostBy)), required=True, help="One row for each of these.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this UTC day of reservation on.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to this day, itself included.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
+@JSON
 def report_command(by: CostBy, since: datetime | None, until: datetime | None, as_json: bool) -> None:
-    """Add the ledger up by one key: settled tokens and micro-dollars, and what is still reserved."""
+    """Add the ledger up by one key.
+
+    Settled tokens and micro-dollars, and what is still reserved.
+    """
     if since is not None and until is not None and until < since:
         raise click.UsageError("--until is before --since")
     days = [None if day is None else f"{day:%Y-%m-%d}" for day in (since, until)]
@@ -134,7 +140,7 @@ def _settle(  # the named reservation, its cost, and who says so
     held = journal.reconcile(key, tokens=tokens, micro_usd=micro_usd, who=who, note=note, overbilled=overbilled)
     was = f"{held.tokens:,} tokens and {usd(held.micro_usd)} were reserved on {held.day}"
     click.echo(f"{visible(_key(key))}: settled at {tokens:,} tokens and {usd(micro_usd)}; {was}")
-    if found is not None and found.was_sent and _age_s(found, datetime.now(UTC)) < MAY_BE_ON_ITS_WAY_S:
+    if found is not None and found.was_sent and _age_s(found, now()) < MAY_BE_ON_ITS_WAY_S:
         click.echo(
             "it was reserved just now: if its run still waits for the answer, that cost counts no more", err=True
         )
@@ -151,33 +157,33 @@ def _settle_in_full(journal: Journal, before: datetime, *, who: str, note: str) 
 
 
 def _list(unsettled: tuple[Unsettled, ...], *, as_json: bool) -> None:
-    now = datetime.now(UTC)
+    at = now()
     if as_json:
-        click.echo(json.dumps([_unsettled_row(u, now) for u in unsettled], indent=1))
+        click.echo(json.dumps([_unsettled_row(u, at) for u in unsettled], indent=1))
         return
     for u in unsettled:
         held = u.reservation
         what = "an attempt on its way, or of unknown outcome" if u.was_sent else "held back for a last word, never sent"
         worst = f"{held.tokens:,} tokens, {usd(held.micro_usd)}"
-        click.echo(f"{visible(_key(held.key))}  {_age_s(u, now) // 60:,} min  at most {worst}  {what}")
+        click.echo(f"{visible(_key(held.key))}  {_age_s(u, at) // 60:,} min  at most {worst}  {what}")
     click.echo(f"{len(unsettled)} reservations are not settled" if unsettled else "everything is settled")
 
 
-def _unsettled_row(unsettled: Unsettled, now: datetime) -> dict[str, Any]:
+def _unsettled_row(unsettled: Unsettled, at: datetime) -> dict[str, Any]:
     held = unsettled.reservation.model_dump()
     return {
         **{name: held[name] for name in ("run_id", "step", "attempt", "table", "partition", "team", "agent", "model")},
         "release": held["release"],
         "day": held["day"],
-        "age_s": _age_s(unsettled, now),
+        "age_s": _age_s(unsettled, at),
         "was_sent": unsettled.was_sent,
         "worst_tokens": held["tokens"],
         "worst_micro_usd": held["micro_usd"],
     }
 
 
-def _age_s(unsettled: Unsettled, now: datetime) -> int:
-    return int((now - datetime.fromisoformat(unsettled.since)).total_seconds())
+def _age_s(unsettled: Unsettled, at: datetime) -> int:
+    return int((at - datetime.fromisoformat(unsettled.since)).total_seconds())
 
 
 def _key(key: Named) -> str:

@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from orders_monitor.cli.shared import table_of
+from orders_monitor.cli.shared import JSON, table_of
 from orders_monitor.core.environment import Environment
 from orders_monitor.core.policy import ActionClass, Allowance, Policy, Used
 from orders_monitor.pipeline.resources import open_desk
@@ -20,10 +20,13 @@ def policy() -> None:
 
 
 @policy.command("show")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.pass_context
 def show_command(context: click.Context, as_json: bool) -> None:
-    """Show who decides on each class of action in each environment, and what is left of the team's allowance."""
+    """Show who decides on each class of action.
+
+    In each environment; and what is left of the team's allowance.
+    """
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
         used, here = desk.journal.used(table.owners.team), desk.settings.environment

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import click
 
-from orders_monitor.cli.shared import WAITS, Broken, chosen, table_of, typed
+from orders_monitor.cli.shared import JSON, NOTE, REVIEWER, Broken, table_with, typed
 from orders_monitor.core.review import Gate, Publication
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import past
@@ -25,17 +25,16 @@ ATTEMPTS = 2
 @click.command("restore")
 @click.argument("partition")
 @click.option("--to", "version", required=True, type=click.IntRange(min=0), help="A version that `history` shows.")
-@click.option("--reviewer", help="Who asks for it. Without it: whose key that is, or in dev your login.")
-@click.option("--note", default="", help="Why; kept with the decision.")
+@REVIEWER
+@NOTE
 @click.pass_context
 def restore(context: click.Context, partition: str, version: int, reviewer: str | None, note: str) -> None:
-    """Give readers PARTITION again as it was in a version of the table.
+    """Give readers an earlier version of PARTITION.
 
     It is one commit of the file of then, through the same gate: you propose it, and where your word is enough it is
     published at once. VERSION is the Delta table's, also one in which another partition changed.
     """
-    table = table_of(context)
-    chosen(table, last=None, named=(partition,), every=False)
+    table = table_with(context, partition)
     settings = read_settings()
     by = identity_of(settings, reviewer, source="cli")
     with open_desk(table, run_id=f"restore-{uuid4()}", settings=settings) as desk:
@@ -44,24 +43,26 @@ def restore(context: click.Context, partition: str, version: int, reviewer: str 
             click.echo(f"{table.name} {partition}: readers see these bytes already, as {_named(proposed.now)}")
             return
         _say(context, table, partition, proposed)
-        if desk.gate(partition).status in WAITS:
+        if desk.gate(partition).waits:
             record_decision(desk, partition, digest=proposed.digest, verdict="approve", by=by, note=note)
         answer = desk.gate(partition)
     if answer.status == "approved":
         answer = _published(table, partition)
     click.echo(f"{table.name} {partition}: {visible(answer.sentence)}")
-    if answer.status in WAITS:
+    if answer.waits:
         _say_who(context, partition, proposed, by)
 
 
 @click.command("history")
 @click.argument("partition")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.pass_context
 def history(context: click.Context, partition: str, as_json: bool) -> None:
-    """Tell everything that happened to PARTITION: who, when, which version, and what readers see now."""
-    table = table_of(context)
-    chosen(table, last=None, named=(partition,), every=False)
+    """Tell everything that happened to PARTITION.
+
+    Who, when, which version, and what readers see now.
+    """
+    table = table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
         told = past.of_partition(desk, partition)
     if as_json:
@@ -79,7 +80,8 @@ def _published(table: MonitoredTable, partition: str) -> Gate:
             (night,) = nights(table, [partition], instance, publish_only=True)
             if night.gate.status != "approved":
                 return night.gate
-    raise Broken(f"{table.name} {partition}: {night.broken or 'it is decided and not published yet'}")
+    why = visible(night.broken or "it is decided and not published yet")
+    raise Broken(f"{table.name} {partition}: {why}")
 
 
 def _named(publication: Publication) -> str:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from orders_monitor.cli.shared import Broken, Refused, table_of
+from orders_monitor.cli.shared import JSON, Broken, Refused, table_of
 from orders_monitor.pipeline import replay as replaying
 from orders_monitor.pipeline import story
 from orders_monitor.pipeline.resources import Desk, open_desk
@@ -18,7 +18,7 @@ def trace() -> None:
 
 @trace.command("show")
 @click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="The recorded events as one JSON object on standard output.")
+@JSON
 @click.pass_context
 def show_command(context: click.Context, run: str, as_json: bool) -> None:
     """Tell what happened in RUN, as a story.
@@ -40,9 +40,10 @@ def show_command(context: click.Context, run: str, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Every run of the journal, of all tables.")
 @click.pass_context
 def verify_command(context: click.Context, run: str | None, every: bool) -> None:
-    """Find out whether the record of RUN is what was written, byte for byte.
+    """Find out whether a record is what was written.
 
-    Of each run that is not, the first event is named at which that shows. Exit code 1 then.
+    Byte for byte, of RUN or of all. Of each run that is not, the first event is named at which that shows. Exit code 1
+    then.
     """
     if every == (run is not None):
         raise click.UsageError("say which run, or --all")
@@ -50,7 +51,7 @@ def verify_command(context: click.Context, run: str | None, every: bool) -> None
         run_ids = desk.journal.runs() if run is None else (_also_gone(desk, run),)
         found = desk.journal.verify_all() if run is None else tuple(filter(None, map(desk.journal.verify, run_ids)))
     if found:
-        raise Broken("\n".join(visible(f"run {b.run_id}: event {b.seq}: {b.why}") for b in found))
+        raise Broken("\n".join(f"run {visible(b.run_id)}: event {b.seq}: {visible(b.why)}" for b in found))
     what = f"{len(run_ids):,} runs" if run is None else f"run {run_ids[0]}"
     click.echo(f"{what}: the record is what was written")
 

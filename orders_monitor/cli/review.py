@@ -6,7 +6,6 @@ and the new digest with the new plan, `sign` a signature with what it is over.
 """
 
 import json
-from datetime import UTC, datetime
 from functools import partial
 from typing import get_args
 
@@ -14,12 +13,12 @@ import click
 
 from orders_monitor.cli import case_text
 from orders_monitor.cli.serve import serve_command
-from orders_monitor.cli.shared import WAITS, chosen, table_of, tables_of, typed
+from orders_monitor.cli.shared import JSON, NOTE, REVIEWER, now, table_with, tables_meant, typed
 from orders_monitor.core.casebook import CaseSummary
 from orders_monitor.core.editing import WORDS, Change, HoldInstead, SetAside, predicate_of
 from orders_monitor.core.errors import ReviewRefused
+from orders_monitor.core.latecomers import why_another
 from orders_monitor.core.review import Decision, Verdict
-from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import casebook
 from orders_monitor.pipeline.deciding import record_decision
 from orders_monitor.pipeline.editing import edit
@@ -30,9 +29,6 @@ from orders_monitor.pipeline.showing import show
 from orders_monitor.pipeline.signing_in import identity_of
 
 DIGEST = click.option("--digest", required=True, help="At least 12 characters of the digest that `review show` prints.")
-REVIEWER = click.option("--reviewer", help="Who decides; whose key signs, or in dev your login, if left out.")
-NOTE = click.option("--note", default="", help="Why; kept with the decision.")
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 SOURCE = "cli"
 
 
@@ -50,8 +46,7 @@ def list_command(context: click.Context, as_json: bool, every: bool) -> None:
 
     How long it waits, until when, for whom, and what is wrong. Of every declared table, or of the one of --table.
     """
-    wanted = context.find_root().obj[1]
-    tables = [table_of(context)] if wanted else tables_of(context)
+    tables = tables_meant(context)
     cases: list[CaseSummary] = []
     for table in tables:
         with open_desk(table, run_id="cli") as desk:
@@ -61,7 +56,7 @@ def list_command(context: click.Context, as_json: bool, every: bool) -> None:
         return
     for case in cases:
         said = partial(typed, context)
-        for line in case_text.summary_lines(case, now=_now(), typed=said, named=len(tables) > 1):
+        for line in case_text.summary_lines(case, now=now(), typed=said, named=len(tables) > 1):
             click.echo(line)
     if not cases:
         click.echo("nothing waits")
@@ -76,13 +71,13 @@ def show_command(context: click.Context, partition: str, as_json: bool) -> None:
 
     What is wrong, what is to be done and on what evidence, rows, history, what approving does and how it is undone.
     """
-    table = _table_with(context, partition)
+    table = table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
         case = casebook.view(desk, partition)
     if as_json:
         click.echo(case.model_dump_json(indent=1))
         return
-    for line in case_text.lines_of(case, now=_now(), typed=partial(typed, context)):
+    for line in case_text.lines_of(case, now=now(), typed=partial(typed, context)):
         click.echo(line)
 
 
@@ -97,7 +92,7 @@ def _decision(verdict: Verdict) -> None:
     def command(
         context: click.Context, partition: str, *, digest: str, reviewer: str | None, note: str, as_json: bool
     ) -> None:
-        table = _table_with(context, partition)
+        table = table_with(context, partition)
         with open_desk(table, run_id="cli") as desk:
             by = identity_of(desk.settings, reviewer, source=SOURCE)
             made = record_decision(desk, partition, digest=digest, verdict=verdict, by=by, note=note)
@@ -113,7 +108,7 @@ def _decision(verdict: Verdict) -> None:
         if answer.status == "approved":
             click.echo(f"the `decisions` sensor publishes it; at once: {publish}")
         elif verdict == "approve":
-            click.echo(answer.sentence)
+            click.echo(visible(answer.sentence))
 
     command.help = f"{verdict.capitalize()} exactly the plan and bytes that a digest names."
 
@@ -156,7 +151,7 @@ def edit_command(
     A rename, cast or division stays as it is: without it there are no columns to publish, so hold the partition.
     """
     change = _change(hold, aside, also=also)
-    table = _table_with(context, partition)
+    table = table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
         by = identity_of(desk.settings, reviewer, source=SOURCE)
         before = desk.gate(partition).digest
@@ -169,7 +164,7 @@ def edit_command(
         click.echo(json.dumps({**said, **outcome}, indent=1))
         return
     click.echo(f"{table.name} {partition}: {visible(answer.sentence)}; {str(before)[:12]} is stale")
-    if answer.status in WAITS:
+    if answer.waits:
         click.echo(f"look at it: {typed(context, 'review', 'show', partition)}")
 
 
@@ -196,14 +191,14 @@ def sign_command(
     For a decision that is recorded elsewhere: outside dev the Launchpad asks for it. It is good for these bytes, this
     answer, this note and this moment: after another decision, sign again.
     """
-    table = _table_with(context, partition)
+    table = table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
         by = identity_of(desk.settings, reviewer, source="launchpad")
-        case = desk.case(partition)
-        if case.digest is None or len(digest) < 12 or not case.digest.startswith(digest):  # noqa: PLR2004 - as decided
-            waits = "nothing waits" if case.digest is None else f"what waits is {case.digest[:12]}, look at it again"
-            why = f"there is no {digest[:12]!r} to sign for: {waits}"
-            raise ReviewRefused(table=table.name, partition=partition, why=why)
+        case, found = desk.case(partition), desk.gate(partition)
+        another = why_another(found, digest)
+        if case.digest is None or another is not None:
+            why = another if case.digest else f"there is nothing to sign: {found.sentence}"
+            raise ReviewRefused(table=table.name, partition=partition, why=why or "")
         decision = Decision(
             id=0,
             table=table.name,
@@ -240,18 +235,7 @@ def _change(hold: str | None, aside: tuple[str, ...], *, also: bool) -> Change:
         raise click.BadParameter(str(error).splitlines()[0], param_hint="'--set-aside'") from error
 
 
-def _table_with(context: click.Context, partition: str) -> MonitoredTable:
-    """The table that the command is about, which has that partition."""
-    table = table_of(context)
-    chosen(table, last=None, named=(partition,), every=False)
-    return table
-
-
 def _show_in_the_ui(desk: Desk, partition: str) -> None:
     """The partition's check in Dagster says at once what the gate says now."""
     with open_instance() as instance:
         show(instance, desk.gate(partition), desk.table, desk.settings.ui_url)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

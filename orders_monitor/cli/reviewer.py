@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from orders_monitor.adapters import signing
 from orders_monitor.adapters.reviewers import add_page_key, add_reviewer, load_reviewers, write_reviewers
-from orders_monitor.cli.shared import tables_of
+from orders_monitor.cli.shared import JSON, tables_of
 from orders_monitor.core.errors import SigningRefused
 from orders_monitor.core.people import Reviewer, Role
 from orders_monitor.settings import read_settings
@@ -30,9 +30,22 @@ def reviewer() -> None:
 @reviewer.command("add")
 @click.argument("name")
 @click.option(
-    "--role", "roles", type=click.Choice(get_args(Role)), multiple=True, default=("reviewer",), show_default=True
+    "--role",
+    "roles",
+    type=click.Choice(get_args(Role)),
+    multiple=True,
+    default=("reviewer",),
+    show_default=True,
+    help="What they are (may be given several times).",
 )
-@click.option("--table", "tables", multiple=True, default=("*",), show_default="all", help="A table they decide on.")
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    default=("*",),
+    show_default="all",
+    help="A table they decide on (may be given several times).",
+)
 @_KEY_OUT
 def add_command(name: str, roles: tuple[Role, ...], tables: tuple[str, ...], key_out: Path | None) -> None:
     """Make a key for NAME and add its public half to the reviewers file."""
@@ -52,7 +65,10 @@ def add_command(name: str, roles: tuple[Role, ...], tables: tuple[str, ...], key
 @reviewer.command("page-key")
 @_KEY_OUT
 def page_key_command(key_out: Path | None) -> None:
-    """Make the key with which the review page vouches for whom an authenticating proxy names."""
+    """Make the key with which the review page vouches.
+
+    For whom the authenticating proxy names; its public half goes into the reviewers file.
+    """
     path, private, public = read_settings().reviewers, *signing.new_key()
     text = add_page_key(path, public)
     kept = _kept(private, key_out, "page")
@@ -63,10 +79,13 @@ def page_key_command(key_out: Path | None) -> None:
 
 
 @reviewer.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.pass_context
 def list_command(context: click.Context, as_json: bool) -> None:
-    """List who may decide on what, and who is assigned without being in the file."""
+    """List who may decide on what.
+
+    And who is assigned in a declaration without being in the reviewers file.
+    """
     settings = read_settings()
     known, tables = load_reviewers(settings.reviewers), tables_of(context)
     names = {name for table in tables for a in table.review.assigned for name in a.reviewers}

@@ -19,10 +19,14 @@ from orders_monitor.core.errors import (
 )
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.pipeline import keys
+from orders_monitor.pipeline.sentences import visible
 from orders_monitor.settings import PROJECT_ROOT
 
 DECLARATIONS = PROJECT_ROOT / "orders_monitor" / "defs"
-WAITS = ("awaiting", "stale")
+# The options that several commands have, in the same words.
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+REVIEWER = click.option("--reviewer", help="Who decides; whose key signs, or in dev your login, if left out.")
+NOTE = click.option("--note", default="", help="Why; kept with the decision.")
 
 
 class Broken(click.ClickException):
@@ -69,15 +73,15 @@ class Plain(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command. What a sentence quotes (a note, a file's name, a value) moves no cursor."""
         try:
             return super().invoke(ctx)
         except DecidedAlready as error:
-            raise Decided(f"decided already: {error}") from error
+            raise Decided(f"decided already: {visible(str(error))}") from error
         except REFUSALS as error:
-            raise Refused(f"refused: {error}") from error
+            raise Refused(f"refused: {visible(str(error))}") from error
         except OrdersMonitorError as error:
-            raise Broken(str(error)) from error
+            raise Broken(visible(str(error))) from error
 
 
 def table_of(context: click.Context) -> MonitoredTable:
@@ -91,6 +95,12 @@ def table_of(context: click.Context) -> MonitoredTable:
     raise click.UsageError(f"no table {wanted!r}; there are: {names}" if wanted else f"say --table, one of: {names}")
 
 
+def tables_meant(context: click.Context) -> list[MonitoredTable]:
+    """The table that `--table` names; without it every declared one. Raises UsageError, DeclarationInvalid."""
+    _, wanted = context.find_root().obj
+    return [table_of(context)] if wanted else tables_of(context)
+
+
 def tables_of(context: click.Context) -> list[MonitoredTable]:
     """Every declared table, or the one of `--declaration`. Raises DeclarationInvalid."""
     declaration, _ = context.find_root().obj
@@ -98,9 +108,16 @@ def tables_of(context: click.Context) -> list[MonitoredTable]:
     return [read_declaration(path) for path in paths]
 
 
+def table_with(context: click.Context, partition: str) -> MonitoredTable:
+    """The table that the command is about, which has that partition. Raises UsageError, ReviewRefused."""
+    table = table_of(context)
+    chosen(table, last=None, named=(partition,), every=False)
+    return table
+
+
 def chosen(table: MonitoredTable, *, last: int | None, named: tuple[str, ...], every: bool) -> list[str]:
     """The partitions that a command is about, oldest first. A command lives by the clock; no stage does."""
-    known = keys.complete_partitions(table, datetime.now(UTC))
+    known = keys.complete_partitions(table, now())
     if named:
         unknown = [p for p in named if p not in known]
         if unknown:
@@ -122,3 +139,8 @@ def typed(context: click.Context, *words: str) -> str:
         *(["--table", table_name] if table_name else []),
     ]
     return shlex.join(["orders-monitor", *options, *words])
+
+
+def now() -> datetime:
+    """The clock of a command, in UTC; no stage has one."""
+    return datetime.now(UTC)

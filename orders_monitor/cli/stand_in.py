@@ -32,7 +32,10 @@ def modes_command() -> None:
 @click.option("--mode", type=click.Choice(list(MODES)), default="honest", show_default=True, help="How it behaves.")
 @click.option("--variant", help="Another way to go wrong in the same manner; `stand-in modes` lists them.")
 def serve_command(port: int, mode: str, variant: str | None) -> None:
-    """Answer the Messages API at 127.0.0.1 until ctrl-c, from the stand-in: no model, no network, no cost."""
+    """Answer the Messages API on this machine.
+
+    At 127.0.0.1 until ctrl-c, from the stand-in: no model, no network, no cost.
+    """
     known = VARIANTS.get(mode, {})
     if variant is not None and variant not in known:
         raise click.UsageError(f"{mode} has no variant {variant!r}; there are: {', '.join(known) or 'none'}")

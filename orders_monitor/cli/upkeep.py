@@ -1,11 +1,10 @@
 """`orders-monitor verify` and `vacuum`: whether the stores agree, and what of the lake nothing needs any more."""
 
 import json
-from datetime import UTC, datetime
 
 import click
 
-from orders_monitor.cli.shared import Broken, chosen, table_of
+from orders_monitor.cli.shared import JSON, Broken, now, table_of, table_with
 from orders_monitor.core.retention import DAYS_MAX
 from orders_monitor.pipeline import tidying
 from orders_monitor.pipeline.resources import open_desk
@@ -15,19 +14,17 @@ from orders_monitor.pipeline.verifying import Verified, Verifier
 
 @click.command("verify")
 @click.argument("partition", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@JSON
 @click.pass_context
 def verify(context: click.Context, partition: str | None, as_json: bool) -> None:
-    """Compare lake, Delta log and journal, of PARTITION or of the whole table.
+    """Compare lake, Delta log and journal.
 
-    Every receipt and commit, every file byte for byte, the rows, the chain of records, who decided. What differs is
-    said with the command that mends it; exit code 1 then.
+    Of PARTITION, or of the whole table: every receipt and commit, every file byte for byte, the rows, the chain of
+    records, who decided. What differs is said with the command that mends it; exit code 1 then.
     """
-    table = table_of(context)
-    if partition is not None:
-        chosen(table, last=None, named=(partition,), every=False)
+    table = table_of(context) if partition is None else table_with(context, partition)
     with open_desk(table, run_id="cli") as desk:
-        found = Verifier(desk, now=datetime.now(UTC), partition=partition).verified()
+        found = Verifier(desk, now=now(), partition=partition).verified()
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), indent=1))
     else:
@@ -41,14 +38,15 @@ def verify(context: click.Context, partition: str | None, as_json: bool) -> None
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @click.pass_context
 def vacuum(context: click.Context, keep_days: int | None, dry_run: bool) -> None:
-    """Remove the files of the lake that nothing needs any more, by the declared `retention`.
+    """Remove the files that nothing needs any more.
 
-    Kept are what readers see, what waits, what can be restored or replayed, what later partitions are compared with,
-    and everything of the last day. It may be interrupted, and may run beside nights and publications.
+    By the declared `retention`. Kept are what readers see, what waits, what can be restored or replayed, what later
+    partitions are compared with, and everything of the last day. It may be interrupted, and may run beside nights and
+    publications.
     """
     table = table_of(context)
     with open_desk(table, run_id="cli") as desk:
-        done = tidying.vacuum(desk, now=datetime.now(UTC), keep_days=keep_days, dry_run=dry_run)
+        done = tidying.vacuum(desk, now=now(), keep_days=keep_days, dry_run=dry_run)
     if dry_run:
         for each in (*done.files, *done.scratches):
             click.echo(f"{each.size_bytes:>14,}  {visible(each.path)}")

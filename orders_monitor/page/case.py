@@ -11,11 +11,10 @@ from starlette.responses import Response
 from orders_monitor.core.casebook import CaseView
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.plan import Plan
-from orders_monitor.core.review import Verdict
+from orders_monitor.core.review import WAITS, Verdict
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.page.chart import chart_of
 from orders_monitor.page.form import token_of
-from orders_monitor.page.inbox import WAITS
 from orders_monitor.page.lines import WORDS, rows_of
 from orders_monitor.page.room import Room
 from orders_monitor.page.seen import Seen

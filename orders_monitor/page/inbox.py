@@ -4,12 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from orders_monitor.core.casebook import CaseSummary
+from orders_monitor.core.review import WAITS
 from orders_monitor.page.room import Room
 from orders_monitor.page.show import Pages
 from orders_monitor.page.who import visitor_of
 from orders_monitor.pipeline import casebook
-
-WAITS = ("awaiting", "stale")
 
 
 def inbox_page(request: Request, room: Room, pages: Pages) -> Response:

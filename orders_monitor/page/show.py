@@ -55,10 +55,10 @@ class Pages:
         text = _templates().get_template(f"{name}.html").render(self._always | shown)
         return HTMLResponse(text, status_code=status)
 
-    def message(self, status: int, sentence: str, *, title: str = "", back: str = "/", more: str = "") -> HTMLResponse:
+    def message(self, status: int, sentence: str, *, title: str = "", back: str = "/") -> HTMLResponse:
         """A page of one sentence, with a way on."""
-        heading = title or {404: "Not found", 405: "Not possible here", 409: "Decided already"}.get(status, "Refused")
-        return self.page("message", status=status, title=heading, sentence=sentence, back=back, more=more)
+        heading = title or {404: "Not found", 405: "Not possible here"}.get(status, "Refused")
+        return self.page("message", status=status, title=heading, sentence=sentence, back=back)
 
     def style(self) -> str:
         """The one style sheet."""

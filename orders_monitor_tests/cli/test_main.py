@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -296,14 +297,14 @@ def test_reject_closes_the_door(terminal):
 
 
 def test_a_second_decision_is_told_of_the_first(terminal):
-    """What is decided stays decided: the second answer of the installed script is exit 4, and says who and when."""
+    """What is decided stays decided: the second answer is exit 4, and says who and when."""
     digest = terminal.listed()[WAITING]["digest"]
     words = (WAITING, "--digest", digest, "--reviewer", "ada")
     first = terminal.types("review", "approve", *words)
     before = terminal.listed()
-    second = terminal.starts("review", "reject", *words)
+    second = terminal.types("review", "reject", *words)
 
-    assert (0, 4, "") == (first.exit_code, second.returncode, second.stdout)
+    assert (0, 4, "") == (first.exit_code, second.exit_code, second.stdout)
     said = (
         rf"decided already: small_shop {WAITING}: ada has approved it already at [-0-9]+ [:0-9]+ UTC \(decision 2\)\n"
     )
@@ -404,7 +405,7 @@ REFUSALS = {
     ),
     "sign of what is held": (
         ("review", "sign", HELD, "--digest", "0" * 12, "--verdict", "approve"),
-        f"small_shop {HELD}: there is no '000000000000' to sign for: nothing waits",
+        f"small_shop {HELD}: there is nothing to sign: held: there is no file '2026-03-05.csv'",
     ),
     "publish of an unknown partition": (("publish", "2020-01-01"), f"small_shop 2020-01-01: {SPAN}"),
     "publish before its run": (("publish", NOT_RUN), f"small_shop {NOT_RUN}: not published: there is no plan yet"),
@@ -483,18 +484,34 @@ def test_settings_that_make_no_sense_are_one_sentence(terminal, monkeypatch):
     assert (1, "ORDERS_MONITOR_MODEL: 'guess' is neither stand-in nor release\n") == (seen.exit_code, seen.stderr)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        *((), ("review",), ("run",), ("status",), ("publish",), ("review", "approve"), ("review", "edit")),
-        *(("review", "sign"), ("cases",), ("cases", "export")),
-    ],
-)
-def test_the_help_is_complete(words):
-    """Every command and every option has a sentence of its own, and none is cut off at eighty columns."""
-    seen = CliRunner().invoke(commands, [*words, "--help"], terminal_width=80)
-    options = [line for line in seen.stdout.splitlines() if re.match(r"  --\w", line)]
+def tree(command: click.Command, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and every one beneath it, with the words that are typed for it."""
+    yield words, command
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from tree(each, *words, name)
 
-    assert 0 == seen.exit_code
-    assert "..." not in seen.stdout.replace("[ARGS]...", "").replace("--digest ...", "")
-    assert options
+
+def test_the_help_is_complete():
+    """Every command and every option has a sentence of its own, and none is cut off at eighty columns."""
+    found = dict(tree(commands))
+    first = {words: (command.help or "").split("\n\n")[0] for words, command in found.items()}
+    options = [(words, option) for words, command in found.items() for option in command.params]
+    shown = {words: CliRunner().invoke(commands, [*words, "--help"], terminal_width=80).stdout for words in found}
+    placeholders = r"\[ARGS\]\.\.\.|\[KIND\]\.\.\.|--digest \.\.\."
+
+    assert {} == {words: said for words, said in first.items() if not re.fullmatch(r"[A-Z].*\.", said)}
+    assert [] == [(words, o.name) for words, o in options if isinstance(o, click.Option) and not o.help]
+    assert [] == [words for words, text in shown.items() if "..." in re.sub(placeholders, "", text)]
+
+
+def test_what_a_refusal_quotes_moves_no_cursor(terminal):
+    """A note full of control characters is kept as it is, and told on a terminal as what can be seen."""
+    digest = terminal.listed()[WAITING]["digest"]
+    terminal.types("review", "reject", WAITING, "--digest", digest, "--reviewer", "ada", "--note", "no\x1b[2J\nok")
+    seen = terminal.types("publish", WAITING)
+
+    assert (3, f"refused: small_shop {WAITING}: not published: rejected by ada: no\ufffd[2J\ufffdok\n") == (
+        seen.exit_code,
+        seen.stderr,
+    )
