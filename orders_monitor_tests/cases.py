@@ -1,5 +1,6 @@
 """One small table and its partitions as code would find them: the cases that the agent's tests share."""
 
+from functools import cache
 from pathlib import Path
 
 from orders_monitor.adapters.releases import load_release
@@ -36,6 +37,7 @@ EXPECTATIONS = (
 CHECKS = {expectation.check_name: expectation for expectation in EXPECTATIONS}
 
 
+@cache
 def release() -> Release:
     """The release in this repository."""
     return load_release(PROMPTS, "orders_daily")

@@ -272,6 +272,7 @@ def test_the_journal_is_read_as_it_was_at_an_event(journal):
     assert () == journal.as_of(0).history(TABLE, "plan", before=DAY, days_max=9, published_only=False)
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_a_chain_never_forks(journal, url):
     """Many writers of one run, in threads and processes, make one chain."""
     script = (
@@ -600,6 +601,7 @@ def test_of_many_reviewers_at_once_one_wins(journal):
     assert 1 == len(journal.decisions_after(TABLE, 0))
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_of_many_processes_at_once_one_decides_and_one_claims(journal, url):
     """Processes that approve and publish the same partition at the same time leave one decision and one claim."""
     digest = prepare(journal)
@@ -756,7 +758,7 @@ def test_many_may_come_first_at_once(url):
         "journal.close()\n"
     )
 
-    assert ["0"] * 4 == in_processes(4, script, url)
+    assert ["0"] * 3 == in_processes(3, script, url)
 
 
 def test_migrations_are_recorded_and_not_repeated(journal, sql, url):

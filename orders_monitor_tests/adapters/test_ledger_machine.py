@@ -259,7 +259,7 @@ def _settlement(key: Key, tokens: int, micro_usd: int) -> Settlement:
     return Settlement(run_id=key[0], step=key[1], attempt=key[2], tokens=tokens, micro_usd=micro_usd)
 
 
-SMALL = settings(max_examples=25, stateful_step_count=25, derandomize=True, deadline=None)
+SMALL = settings(max_examples=8, stateful_step_count=25, derandomize=True, deadline=None)
 OnSqlite.TestCase.settings = SMALL
 TestLedgerOnSqlite = OnSqlite.TestCase
 

@@ -35,7 +35,7 @@ def test_an_expectation_added_since_is_asked_at_the_door(approved):
     "change",
     [
         {"name": "money", "type": "DOUBLE"},
-        {"name": "amount", "type": "DECIMAL(12,2)"},
+        pytest.param({"name": "amount", "type": "DECIMAL(12,2)"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_contract_changed_since_is_refused_until_the_candidate_is_made_again(approved, change):
@@ -73,6 +73,7 @@ def test_a_record_changed_in_the_database_is_noticed_at_the_door(approved, kind,
     assert None is _version(approved)
 
 
+@pytest.mark.slow
 def test_going_back_to_what_was_approved_before_something_else_asks_again(shop):
     """An approval that a later one on other bytes overtook is not used for a partition that lands as before."""
     shop.arrives(DAY_BEFORE, csv_of(rows_of(DAY_BEFORE)))
@@ -94,7 +95,7 @@ def test_going_back_to_what_was_approved_before_something_else_asks_again(shop):
     assert "awaiting" == night(shop, DAY).status
 
 
-@pytest.mark.parametrize("reviewer", ["policy", " Policy "])
+@pytest.mark.parametrize("reviewer", ["policy", pytest.param(" Policy ", marks=pytest.mark.slow)])
 def test_nobody_decides_under_the_name_of_the_policy(shop, reviewer):
     """What a person decides is a person's word in the journal, so that the policy does not speak after it."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))

@@ -25,22 +25,22 @@ def arrive(shop: Shop) -> None:
 
 
 def test_one_partition_stops_no_other(shop):
-    """A backfill's runs each end by themselves: one is published, two are held, one waits, and none of them is red."""
+    """A backfill's runs each end by themselves: the one that is held is not red, and the next is approved."""
     arrive(shop)
-    succeeded = [shop.night(day).success for day in DAYS]
+    succeeded = [shop.night(day).success for day in (ABSENT, QUIET)]
 
-    assert [True] * 4 == succeeded
-    assert ["approved", "held", "awaiting", "held"] == [shop.gate(day).status for day in DAYS]
+    assert [True, True] == succeeded
+    assert ["approved", "no_plan", "no_plan", "held"] == [shop.gate(day).status for day in DAYS]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", [DAYS, DAYS[::-1]], ids=["forwards", "backwards"])
 def test_partitions_may_run_in_any_order(shop, order):
-    """What a partition's own verdict is does not depend on whether its neighbours ran before it."""
+    """What a partition's own verdict is does not depend on whether its neighbours ran before it; none is red."""
     arrive(shop)
-    for day in order:
-        shop.night(day)
+    succeeded = [shop.night(day).success for day in order]
 
+    assert [True] * 4 == succeeded
     assert ["approved", "held", "awaiting", "held"] == [shop.gate(day).status for day in DAYS]
 
 

@@ -181,6 +181,7 @@ def test_three_hundred_columns_are_read(shop):
 # Red: we are broken. Nothing is recorded as the data's fault.
 
 
+@pytest.mark.slow
 def test_an_unknown_folder_is_red(opened):
     """A source path that leads nowhere is our mistake, and the sentence names the path as declared."""
     shop = opened(source={"kind": "files", "path": "no/such/folder/{partition}.csv", "format": "csv"})
@@ -223,6 +224,7 @@ def test_a_database_file_that_is_missing_is_red(opened, monkeypatch, tmp_path):
     assert quietly_published(shop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expectation", "said"),
     [
@@ -230,10 +232,9 @@ def test_a_database_file_that_is_missing_is_red(opened, monkeypatch, tmp_path):
             {"type": "expect_column_to_be_nice", "kwargs": {"column": "status"}},
             "status_to_be_nice (expect_column_to_be_nice): expect_column_to_be_nice not found",
         ),
-        pytest.param(
+        (
             {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "order_id"}},
             "be_unique (expect_column_values_to_be_unique): it has no argument 'colum'; it knows column, mostly, row_condition",  # noqa: E501 - as it is said
-            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -247,6 +248,7 @@ def test_an_expectation_that_nobody_knows_is_red(opened, expectation, said):
     assert quietly_published(opened(expectations=[known]))
 
 
+@pytest.mark.slow
 def test_missing_prompts_are_red(opened, tmp_path, monkeypatch):
     """Without the agent's release no night passes, a quiet one neither."""
     monkeypatch.setenv("ORDERS_MONITOR_PROMPTS", str(tmp_path / "prompts"))
@@ -339,6 +341,7 @@ def written(folder: Path, **changes: object) -> None:
     (folder / "shop.yaml").write_text(yaml.safe_dump(body))
 
 
+@pytest.mark.slow
 def test_the_command_line_tells_a_mistake_in_the_declaration(tmp_path):
     """The sentence is the reader's, with the path that was typed."""
     (tmp_path / "shop.yaml").write_text("attributes:\n  name: Small Shop\n")

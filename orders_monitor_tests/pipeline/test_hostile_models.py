@@ -16,7 +16,7 @@ from orders_monitor_tests.small_shop import DAY, checks_of, csv_of, materialized
 RENAMED = "order_id,order_status,quantity,email,amount,created_at"
 STEPS_MAX = 8
 ATTEMPTS_MAX = 3
-CHEAP = ("liar", "impostor")
+CHEAP = ("liar",)
 ENDINGS = {
     "gullible": "guardrail_bypass",
     "looper": "retrieval_thrash",
