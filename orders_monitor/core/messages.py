@@ -136,6 +136,11 @@ def of_settled(incident: Incident, address: Address, *, how: Sequence[str]) -> M
     )
 
 
+def digest_key(table: str, day: str, address: Address) -> str:
+    """The name of a day's digest to an address."""
+    return f"{table}:digest:{day}:{digest_of(address)[:8]}"
+
+
 def of_digest(
     table: str, day: str, address: Address, *, lines: Sequence[tuple[str, str]], links: Sequence[Link]
 ) -> Message:
@@ -144,7 +149,7 @@ def of_digest(
     waits = [f"{label}: {told[label]}" for label in ("waits", "held", "broken") if label in told]
     subject = f"{table}, the day to {day}: {'; '.join((told.get('published', 'nothing published'), *waits))}"
     return Message(
-        key=f"{table}:digest:{day}:{digest_of(address)[:8]}",
+        key=digest_key(table, day, address),
         table=table,
         incident="",
         kind="digest",

@@ -20,7 +20,7 @@ from orders_monitor.core.people import assigned, is_nobodys, signed_text
 from orders_monitor.core.plan import Plan
 from orders_monitor.core.policy import Ruling, Settled, decide, settled_by
 from orders_monitor.core.quality import Quality
-from orders_monitor.core.review import EXPIRY, POLICY, Asked, Case, Decision, Verdict
+from orders_monitor.core.review import EXPIRY, POLICY, Asked, Case, Decision, Verdict, gate
 from orders_monitor.pipeline.resources import Desk
 
 # Nothing that looks like a letter of another name: a bare name proves nothing, but it is on record.
@@ -142,27 +142,33 @@ def _for_a_person(ruling: Ruling, why: str) -> Ruling:
 
 def _record(desk: Desk, partition: str, plan: Plan, ruling: Ruling) -> None:
     """The time to decide runs from when it was first asked, and again after it had expired."""
-    case, gate = desk.case(partition), desk.gate(partition)
+    case = desk.case(partition)
     if case.digest is None:
         return
     known = case.asked if case.asked is not None and case.asked.digest == case.digest else None
-    asked = Asked(
-        digest=case.digest,
-        route=ruling.route,
-        reasons=ruling.reasons,
-        not_by=_not_by(desk, plan, ruling, () if known is None else known.not_by),
-        assigned=_assigned(desk, plan),
-    )
-    if known is None or (gate.decision is not None and gate.decision.reviewer == EXPIRY):
-        now, within = desk.journal.now(), timedelta(hours=desk.table.policy.decide_within_h)
-        times = {"asked_at": now, "deadline": now + within}
-        when = {name: time.isoformat(timespec="seconds") for name, time in times.items()}
-        asked = asked.model_copy(update={**when, "after_decision": case.last_decision})
-    else:
-        kept = {"asked_at": known.asked_at, "deadline": known.deadline, "after_decision": known.after_decision}
-        asked = asked.model_copy(update=kept)
+    decided = gate(case).decision
+    expired = decided is not None and decided.reviewer == EXPIRY
+    timed = _asked_now(desk, case, case.digest, ruling) if known is None or expired else known
+    about = {
+        "route": ruling.route,
+        "reasons": ruling.reasons,
+        "not_by": _not_by(desk, plan, ruling, () if known is None else known.not_by),
+        "assigned": _assigned(desk, plan),
+    }
+    asked = timed.model_copy(update=about)
     if asked != known:
         desk.record(partition, "decision_asked", asked)
+
+
+def _asked_now(desk: Desk, case: Case, digest: str, ruling: Ruling) -> Asked:
+    now, within = desk.journal.now(), timedelta(hours=desk.table.policy.decide_within_h)
+    return Asked(
+        digest=digest,
+        route=ruling.route,
+        asked_at=now.isoformat(timespec="seconds"),
+        deadline=(now + within).isoformat(timespec="seconds"),
+        after_decision=case.last_decision,
+    )
 
 
 def _not_by(desk: Desk, plan: Plan, ruling: Ruling, known: tuple[str, ...]) -> tuple[str, ...]:

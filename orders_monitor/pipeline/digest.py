@@ -6,10 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orders_monitor.adapters.journal.daily import Day
-from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.core.escalation import Address
 from orders_monitor.core.incident import Incident, Trouble
-from orders_monitor.core.messages import Link, Message, named, of_digest
+from orders_monitor.core.messages import Link, Message, digest_key, named, of_digest
 from orders_monitor.core.quality import Quality
 from orders_monitor.core.table import MonitoredTable
 from orders_monitor.core.times import parsed, recorded
@@ -43,20 +42,19 @@ def addresses(table: MonitoredTable) -> tuple[Address, ...]:
 
 
 def digest(
-    desk: Desk, outbox: Outbox, *, now: datetime, incidents: Sequence[Incident], troubles: Sequence[Trouble]
+    desk: Desk, *, now: datetime, incidents: Sequence[Incident], troubles: Sequence[Trouble]
 ) -> tuple[Message, ...]:
     """The digest that is due and not kept yet, one for each address; nothing where nothing happened."""
     until = due_at(desk.table, now)
     whom = addresses(desk.table)
     day = until.astimezone(ZoneInfo(desk.table.partitions.timezone)).date().isoformat()
-    empty = {address: of_digest(desk.table.name, day, address, lines=[], links=[]) for address in whom}
-    kept = outbox.has([message.key for message in empty.values()])
-    if all(message.key in kept for message in empty.values()):
+    keys = [digest_key(desk.table.name, day, address) for address in whom]
+    if desk.outbox.has(keys).issuperset(keys):
         return ()
     lines = _lines(desk, until=until, incidents=incidents, troubles=troubles)
-    where = [Link(label="partitions", url=links.partition_url(desk.table.name, "plan", "", desk.settings.ui_url))]
     if not lines:
         return ()
+    where = [Link(label="partitions", url=links.partition_url(desk.table.name, "plan", "", desk.settings.ui_url))]
     return tuple(of_digest(desk.table.name, day, address, lines=lines, links=where) for address in whom)
 
 

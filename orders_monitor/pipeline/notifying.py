@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from orders_monitor.adapters.journal.outbox import Outbox
 from orders_monitor.core import escalation, messages
 from orders_monitor.core.errors import ReviewRefused
 from orders_monitor.core.escalation import Due
@@ -28,22 +27,20 @@ def tell(desk: Desk, instance: dg.DagsterInstance, *, now: datetime, wait: timed
 
     Asked again it keeps nothing twice. Raises StoreUnavailable; then nothing was noted.
     """
-    outbox = desk.outbox
     for _ in range(TRIES_MAX):
-        incidents, seen = outbox.incidents(desk.table.name)
+        incidents, seen = desk.outbox.incidents(desk.table.name)
         found = troubles(desk, instance, now=now)
         known = [each.trouble for each in found]
         notes = follow(incidents, known, now=now)
         after = fold(notes, incidents)
-        due = [*_ladders(desk, outbox, after, found, now=now), *_settlements(desk, outbox, after, notes)]
-        due += digest(desk, outbox, now=now, incidents=after, troubles=known)
-        if _put(outbox, desk, notes=notes, due=due, seen=seen, now=now, wait=wait):
+        due = [*_ladders(desk, after, found, now=now), *_settlements(desk, after, notes)]
+        due += digest(desk, now=now, incidents=after, troubles=known)
+        if _put(desk, notes=notes, due=due, seen=seen, now=now, wait=wait):
             return _next_at(desk, after, known, now=now)
     return now  # somebody else is noting at this moment: look again at the next tick
 
 
 def _put(
-    outbox: Outbox,
     desk: Desk,
     *,
     notes: Sequence[Note],
@@ -55,18 +52,16 @@ def _put(
     if not notes and not due:
         return True
     at, due_at = ms(now), ms(now + wait)
-    return outbox.put(desk.table.name, notes=notes, messages=due, seen=seen, now_ms=at, due_ms=due_at)
+    return desk.outbox.put(desk.table.name, notes=notes, messages=due, seen=seen, now_ms=at, due_ms=due_at)
 
 
-def _ladders(
-    desk: Desk, outbox: Outbox, incidents: Sequence[Incident], found: Sequence[Found], *, now: datetime
-) -> list[Message]:
+def _ladders(desk: Desk, incidents: Sequence[Incident], found: Sequence[Found], *, now: datetime) -> list[Message]:
     made: list[Message] = []
     for incident in incidents:
         if incident.settled or incident.acknowledged:
             continue
         alive = incident.living([each.trouble for each in found])
-        told = outbox.told(incident.key, incident.rounds)
+        told = desk.outbox.told(incident.key, incident.rounds)
         due = _due(desk, incident, alive, now=now, told=told)
         made += [_message(desk, incident, each, found, alive) for each in due]
     return made
@@ -101,12 +96,12 @@ def _message(desk: Desk, incident: Incident, due: Due, found: Sequence[Found], a
     )
 
 
-def _settlements(desk: Desk, outbox: Outbox, incidents: Sequence[Incident], notes: Sequence[Note]) -> list[Message]:
+def _settlements(desk: Desk, incidents: Sequence[Incident], notes: Sequence[Note]) -> list[Message]:
     """The end is told to those that were reminded or called to help; the others decided it, or read the digest."""
     over = {note.incident for note in notes if note.kind == "settled"}
     made = []
     for incident in incidents:
-        told = outbox.told(incident.key, incident.rounds) if incident.key in over else frozenset()
+        told = desk.outbox.told(incident.key, incident.rounds) if incident.key in over else frozenset()
         levels = [level for number, level in enumerate(desk.table.owners.escalation) if number in told]
         if any(not level.is_first for level in levels):
             whom = dict.fromkeys(level.address for level in levels)

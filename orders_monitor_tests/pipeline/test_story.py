@@ -149,6 +149,7 @@ def test_an_ending_that_needs_a_person_says_what_to_do():
 
 
 def test_whose_decision_it_needs_is_told():
+    """Its route, the digest that it is for, and why."""
     asked = DecisionAsked(digest="d" * 64, route="human", reasons=("rename_column: human", "overwrite: human"))
     assert [("route", "human for dddddddddddd: rename_column: human; overwrite: human")] == tell(
         event_of("decision_asked", asked)
