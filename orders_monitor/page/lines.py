@@ -10,6 +10,7 @@ from orders_monitor.core.plan import Plan
 from orders_monitor.core.predicate import IsNull, LongerThan, NotIn, NotMatching, OutOfRange, Predicate
 
 ROWS = 4
+WHY_MAX = 2_000  # as `core.editing.HoldInstead` takes it
 WORDS = {
     "is_null": "has no value",
     "not_in": "is none of (a, b)",
@@ -43,6 +44,8 @@ def change_of(form: Mapping[str, str]) -> Change:
     why = form.get("why", "").strip()
     if not why:
         raise ValueError("say why")
+    if len(why) > WHY_MAX:
+        raise ValueError(f"the reason has at most {WHY_MAX:,} characters")
     match form.get("instead"):
         case "hold":
             return HoldInstead(why=why)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from orders_monitor.adapters.delta.log import DeltaLog
+from orders_monitor.adapters.journal.feedback import review_chain
 from orders_monitor.core.candidate import Candidate
 from orders_monitor.core.command import command
+from orders_monitor.core.feedback import DECIDED, Decided
 from orders_monitor.core.publication import Claimed
 from orders_monitor.core.retention import Recorded
 from orders_monitor.core.review import Publication
@@ -52,7 +54,7 @@ class Verifier:
     def verified(self) -> Verified:
         """Look."""
         found = [difference for key, recorded in self._recorded.items() for difference in self._of(key, recorded)]
-        found += [*self._past_the_gate(), *self._chains()]
+        found += [*self._answers(), *self._past_the_gate(), *self._chains()]
         return Verified(
             table=self._desk.table.name,
             partitions=len(self._recorded),
@@ -85,7 +87,7 @@ class Verifier:
                 yield Difference(partition=key, sentence=sentence, mend=mend if claimed.is_open else self._again(key))
         for (number, _), version in known.items():
             sentence = f"version {version} says that it is publication {number}, and the journal knows no such claim"
-            yield Difference(partition=key, sentence=sentence, mend=self._restore(recorded))
+            yield Difference(partition=key, sentence=sentence, mend=self._restore(key, recorded))
 
     def _current(self, key: str, recorded: Recorded) -> Iterator[Difference]:
         """Readers see the newest publication, with as many rows as were approved."""
@@ -96,10 +98,10 @@ class Verifier:
             seen = ", ".join(sorted(listed)) or "no file"
             wanted = "nothing" if newest is None else f"{newest.path} (version {newest.delta_version})"
             sentence = f"readers see {seen}, and what was published is {wanted}"
-            yield Difference(partition=key, sentence=sentence, mend=self._restore(recorded))
+            yield Difference(partition=key, sentence=sentence, mend=self._restore(key, recorded))
         elif newest is not None and listed[newest.path].rows not in (None, newest.rows):
             sentence = f"the log says {listed[newest.path].rows} rows of {newest.path}, and {newest.rows} were approved"
-            yield Difference(partition=key, sentence=sentence, mend=self._restore(recorded))
+            yield Difference(partition=key, sentence=sentence, mend=self._restore(key, recorded))
 
     def _made_of(self, publication: Publication, recorded: Recorded, *, mend: str) -> Iterator[Difference]:
         """A version that can be given back: its candidate is recorded, and every file of it is what it was."""
@@ -137,11 +139,29 @@ class Verifier:
             yield Difference(partition=key, sentence=f"{path} is gone", mend=mend)
         elif self._desk.lake.digest(path) != digest:
             yield Difference(
-                partition=key, sentence=f"{path} was changed", mend=f"rm {shlex.quote(str(place))}; {mend}"
+                partition=key, sentence=f"{path} was changed", mend=f"rm -f {shlex.quote(str(place))}; {mend}"
             )
         elif self._desk.engine.rows(place) != rows:
             sentence = f"{path} has {self._desk.engine.rows(place)} rows, and {rows} were counted"
             yield Difference(partition=key, sentence=sentence, mend=mend)
+
+    def _answers(self) -> Iterator[Difference]:
+        """Every decision is what was recorded of it, and every publication has the approval that allowed it."""
+        journal, table = self._desk.journal, self._desk.table.name
+        rows = {d.id: d for d in journal.all_decisions(table, partition=self._partition)}
+        recorded = journal.records(table, (DECIDED,), partition=self._partition)
+        made = {then.id: then for then in (Decided.model_validate(event.body).decision for event in recorded)}
+        for then in made.values():
+            if rows.get(then.id) != then:
+                now = "is gone" if then.id not in rows else "is not what it was"
+                sentence = f"decision {then.id}, {then.verdict} by {then.reviewer}, {now}"
+                yield Difference(partition=then.partition, sentence=sentence, mend=self._told(then.partition))
+        for key, each in self._recorded.items():
+            for publication in (c.publication for c in each.claims if c.is_written):
+                answer = made.get(publication.decision_id) or rows.get(publication.decision_id)
+                if answer is None or (answer.verdict, answer.digest) != ("approve", publication.digest):
+                    sentence = f"publication {publication.number} names decision {publication.decision_id}, no approval"
+                    yield Difference(partition=key, sentence=f"{sentence} of it", mend=self._told(key))
 
     def _past_the_gate(self) -> Iterator[Difference]:
         """Files of partitions that nobody published."""
@@ -155,13 +175,15 @@ class Verifier:
         if self._partition is None:
             broken = self._desk.journal.verify_all()
         else:
-            events = self._desk.journal.records(self._desk.table.name, ("plan",), partition=self._partition)
+            events = self._desk.journal.records(self._desk.table.name, ("plan", DECIDED), partition=self._partition)
             found = (self._desk.journal.verify(run_id) for run_id in dict.fromkeys(e.run_id for e in events))
             broken = tuple(filter(None, found))
         for each in broken:
             sentence = f"run {each.run_id}, event {each.seq}: {each.why}"
             yield Difference(
-                partition=self._partition or "", sentence=sentence, mend=f"orders-monitor trace show {each.run_id}"
+                partition=self._partition or "",
+                sentence=sentence,
+                mend=f"orders-monitor trace show {shlex.quote(each.run_id)}",
             )
 
     def _notes(self) -> Iterator[str]:
@@ -178,12 +200,16 @@ class Verifier:
                 who = f"{decision.verdict} by {decision.reviewer} ({decision.source})"
                 yield f"{decision.partition}: decision {decision.id}, {who}, counts for nothing"
 
-    def _restore(self, recorded: Recorded) -> str:
+    def _restore(self, key: str, recorded: Recorded) -> str:
         written = [c.publication for c in recorded.claims if c.is_written]
         newest = max(written, key=lambda p: p.number, default=None)
         if newest is None:
-            return self._again(recorded.claims[-1].publication.partition if recorded.claims else "")
+            return self._again(key)
         return self._typed("restore", newest.partition, "--to", str(newest.delta_version))
+
+    def _told(self, partition: str) -> str:
+        """What people did about the partition, as it was recorded: from it, or from a backup, the row is put back."""
+        return f"orders-monitor trace show {shlex.quote(review_chain(self._desk.table.name, partition))}"
 
     def _again(self, partition: str) -> str:
         return self._typed("run", "--partition", partition, "--again")

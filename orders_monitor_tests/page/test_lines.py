@@ -65,6 +65,7 @@ def test_a_hold_says_why():
     ("form", "why"),
     [
         (sent(Row("a", "is_null"), why=" "), "say why"),
+        ({"instead": "hold", "why": "x" * 2_001}, "the reason has at most 2,000 characters"),
         (sent(), "name the rows that are to be set aside"),
         ({"why": "because"}, "choose what is to be done instead"),
         (sent(Row("a", "is_null", "1")), "a: has no value takes no value"),

@@ -9,6 +9,7 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.review import Publication
 from orders_monitor.pipeline.verifying import NO_COMMAND, Verified, Verifier
 from orders_monitor_tests.attacks.stages import decided, night, published
@@ -73,7 +74,7 @@ def test_a_changed_file_is_made_again(twice):
     file.unlink()
     night(shop, DAY)
 
-    assert [(f"{second.path} was changed", f"rm {file}; {AGAIN}")] == found
+    assert [(f"{second.path} was changed", f"rm -f {file}; {AGAIN}")] == found
     assert ([], "published") == (said(verified(shop)), shop.gate(DAY).status)
 
 
@@ -147,6 +148,36 @@ def test_a_decision_that_nobody_made_is_listed(twice):
         found.differences,
         list(found.notes),
     )
+
+
+@pytest.mark.slow
+def test_a_decision_that_was_changed_or_is_gone_is_named(twice):
+    """What people decided is in the chain too: a row that says another thing, or is no more, is told with its place."""
+    shop, *_ = twice
+    with shop.desk() as desk, desk.journal._store.writing("test") as connection:  # noqa: SLF001 - the forger's door
+        connection.exec_driver_sql("UPDATE decisions SET reviewer = 'mallory' WHERE id = 2")
+        connection.exec_driver_sql("DELETE FROM decisions WHERE id = 1")
+    mend = f"orders-monitor trace show 'review small_shop {DAY}'"
+
+    assert [
+        ("decision 1, approve by policy, is gone", mend),
+        ("decision 2, approve by ada, is not what it was", mend),
+    ] == said(verified(shop))
+
+
+@pytest.mark.slow
+def test_a_claim_that_is_gone_and_a_commit_without_a_byte_are_named(twice):
+    """Where the journal lost its claims the partition is named; an empty commit is, before it renumbers the others."""
+    shop, first, second = twice
+    with shop.desk() as desk, desk.journal._store.writing("test") as connection:  # noqa: SLF001 - the forger's door
+        connection.exec_driver_sql("DELETE FROM publications")
+    mends = {mend for _, mend in said(verified(shop))}
+    commit = shop.settings.lake_root / "small_shop" / "_delta_log" / f"{second.delta_version:020}.json"
+    commit.write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match=f"{commit.name} of its log is empty"):
+        verified(shop)
+
+    assert (1, {AGAIN}) == (first.delta_version, mends)
 
 
 def _append(shop: Shop, publication: Publication) -> None:

@@ -75,6 +75,15 @@ class DeltaLog:
 
         folder = str(self._root / table)
         try:
+            self._require_whole(table)
             return DeltaTable(folder) if DeltaTable.is_deltatable(folder) else None
         except (DeltaError, OSError) as error:
             raise StoreUnavailable(store=f"table {table}", why=str(error).splitlines()[0]) from error
+
+    def _require_whole(self, table: str) -> None:
+        """A commit without a byte (a disk that was full, a machine that went off) would renumber those before it."""
+        commits = sorted((self._root / table / "_delta_log").glob("*.json"))
+        empty = next((commit.name for commit in commits if not commit.stat().st_size), None)
+        if empty is not None:
+            why = f"{empty} of its log is empty: put it back from a backup, or remove it where it is the newest"
+            raise StoreUnavailable(store=f"table {table}", why=why)
