@@ -104,8 +104,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         model_url=_http_url(environ, "ORDERS_MONITOR_MODEL_URL"),
         otlp_url=_http_url(environ, "ORDERS_MONITOR_OTLP_URL"),
         api_key=_key(environ) if model == "release" else environ.get("ANTHROPIC_API_KEY") or None,
-        ui_url=environ.get("ORDERS_MONITOR_UI_URL", "http://127.0.0.1:3000").rstrip("/"),
-        review_url=environ.get("ORDERS_MONITOR_REVIEW_URL", "http://127.0.0.1:3001").rstrip("/"),
+        ui_url=_http_url(environ, "ORDERS_MONITOR_UI_URL") or "http://127.0.0.1:3000",
+        review_url=_http_url(environ, "ORDERS_MONITOR_REVIEW_URL") or "http://127.0.0.1:3001",
         reviewers=Path(environ.get("ORDERS_MONITOR_REVIEWERS") or PROJECT_ROOT / "reviewers.yaml").resolve(),
         key_file=_path(environ, "ORDERS_MONITOR_KEY_FILE"),
         proxy_header=_header(environ),
@@ -153,7 +153,7 @@ def _header(environ: Mapping[str, str]) -> str | None:
 
 
 def _http_url(environ: Mapping[str, str], variable: str) -> str | None:
-    """An address that requests are sent to, without its last slash. Its text is not quoted: it may hold a secret."""
+    """An address that requests or links lead to, without its last slash. Its text is not quoted: it may hold a secret."""
     text = environ.get(variable)
     if not text:
         return None

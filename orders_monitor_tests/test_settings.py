@@ -63,7 +63,7 @@ def test_a_key_alone_calls_no_model():
 
 def test_an_empty_variable_is_not_set():
     """A variable that a deployment leaves empty means its default, where empty can mean nothing else."""
-    names = ("HOME", "DATABASE_URL", "PROMPTS", "MODEL_URL", "OTLP_URL")
+    names = ("HOME", "DATABASE_URL", "PROMPTS", "MODEL_URL", "OTLP_URL", "UI_URL", "REVIEW_URL")
     empty = read_settings({f"ORDERS_MONITOR_{name}": "" for name in names} | {"ANTHROPIC_API_KEY": ""})
     default = read_settings({})
 
@@ -112,6 +112,8 @@ REFUSED = [
     *[("MODEL_URL", url, ADDRESS) for url in ("gateway", "ftp://gateway", "http://", "http://g:port", "http://g w")],
     ("MODEL_URL", "https://me:secret@gateway", NO_SECRETS),
     ("OTLP_URL", "http://[::1", ADDRESS),
+    ("REVIEW_URL", "http://[", ADDRESS),
+    ("UI_URL", "javascript:alert(1)", ADDRESS),
     ("OTLP_URL", "http://collector?token=secret", NO_SECRETS),
 ]
 
