@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -64,6 +63,10 @@ BREAKS = {
 }
 
 
+# The one that is broken in every run of the suite: a second way to write the published table.
+DOOR = ("pipeline/candidate.py", "orders_monitor.adapters.delta.publisher")
+
+
 def lint(folder: Path) -> list[str]:
     """The contracts that import-linter finds broken in a folder, by name."""
     found = subprocess.run(
@@ -112,17 +115,22 @@ def test_the_contracts_hold():
     assert [] == lint(ROOT)
 
 
-def test_every_contract_catches_a_break(tmp_path):
-    """Each contract is broken on purpose, in a copy, and exactly that contract is named."""
-    breaks = [(name, module, imported) for name, pairs in BREAKS.items() for module, imported in pairs]
-    folders = [tmp_path / str(number) for number, _ in enumerate(breaks)]
-    for folder in folders:
-        folder.mkdir()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        found = list(pool.map(lambda f, b: broken_by(f, b[1], b[2]), folders, breaks))
-
+def test_every_contract_has_a_break():
+    """No contract is declared of which it is not tried that it catches something."""
     assert declared_contracts() == list(BREAKS)
-    assert [(b, [b[0]]) for b in breaks] == list(zip(breaks, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("contract", "module", "imported"),
+    [
+        pytest.param(contract, module, imported, marks=() if (module, imported) == DOOR else pytest.mark.slow)
+        for contract, pairs in BREAKS.items()
+        for module, imported in pairs
+    ],
+)
+def test_a_contract_catches_a_break(tmp_path, contract, module, imported):
+    """A contract is broken on purpose, in a copy, and exactly that contract is named."""
+    assert [contract] == broken_by(tmp_path, module, imported)
 
 
 def test_every_adapter_is_in_a_contract():

@@ -37,7 +37,7 @@ def test_the_least_declaration_is_enough():
         ({"expectations": [UNIQUE, UNIQUE]}, "two checks would be called 'id_be_unique'"),
         ({"expectations": [UNIQUE | {"id": "quality_gate"}]}, "two checks would be called 'quality_gate'"),
         ({"policy": {"routes": {"publish": "automatic"}}}, "Input should be"),
-        ({"policy": {"routes": {"overwrite": "maybe"}}}, "Input should be"),
+        ({"policy": {"routes": {"overwrite": "maybe"}}}, "it is automatic, human, two_humans or never"),
         ({"policy": {"quarantine_share_automatic": 2}}, "less than or equal to 1"),
         ({"budget": {"run_tokens": -1}}, "greater than or equal to 0"),
         ({"tolerances": {"volume_deviations": 0}}, "greater than 0"),

@@ -102,7 +102,7 @@ def test_two_tables_share_no_name(shops):
     of_other = {kind: {name.replace("small_shop", "other_shop") for name in names} for kind, names in of_small.items()}
 
     assert named == {kind: names | of_other[kind] for kind, names in of_small.items()}
-    assert {"assets": 8, "checks": 10, "jobs": 3, "schedules": 1, "sensors": 2} == {
+    assert {"assets": 8, "checks": 11, "jobs": 3, "schedules": 1, "sensors": 5} == {
         kind: len(names) for kind, names in of_small.items() if kind != "ops"
     }
 

@@ -157,6 +157,7 @@ def test_a_digest_of_another_partition_is_refused(shop):
     assert {DAY_BEFORE: 0, DAY: None} == {d: v and 0 for d, v in versions(shop).items()}
 
 
+@pytest.mark.slow
 def test_a_second_decision_is_told_of_the_first(shop):
     """The first decision on a digest stands; a later one is told who decided."""
     digest = waiting(shop)
@@ -178,6 +179,7 @@ def test_publishing_twice_is_publishing_once(shop):
     assert once == versions(shop)
 
 
+@pytest.mark.slow
 def test_late_data_needs_a_person(shop):
     """A published partition that lands again with other rows would be overwritten: that is a person's to decide."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
