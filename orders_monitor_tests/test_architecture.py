@@ -147,7 +147,11 @@ def test_loading_the_code_location_is_light_and_writes_nothing(tmp_path):
     """Loading every definition, as each Dagster process does, imports no heavy library, and makes no file or folder."""
     code = (
         "import sys, warnings; warnings.simplefilter('error', __import__('dagster').PreviewWarning); "
-        "from orders_monitor.definitions import defs; defs().get_repository_def(); "
+        "
+
+import pytest
+
+from orders_monitor.definitions import defs; defs().get_repository_def(); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 
