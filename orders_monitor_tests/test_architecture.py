@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,11 +148,7 @@ def test_loading_the_code_location_is_light_and_writes_nothing(tmp_path):
     """Loading every definition, as each Dagster process does, imports no heavy library, and makes no file or folder."""
     code = (
         "import sys, warnings; warnings.simplefilter('error', __import__('dagster').PreviewWarning); "
-        "
-
-import pytest
-
-from orders_monitor.definitions import defs; defs().get_repository_def(); "
+        "from orders_monitor.definitions import defs; defs().get_repository_def(); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 
