@@ -22,7 +22,8 @@ def shown() -> dict[str, list[str]]:
             for s in repository.schedule_defs
         ),
         "sensors": sorted(
-            f"{s.name} -> {s.job_name if s.targets else 'no run'} every {s.minimum_interval_seconds} s, {s.default_status.value}"
+            f"{s.name} -> {s.job_name if s.targets else 'no run'} every {s.minimum_interval_seconds} s, "
+            f"{s.default_status.value}"
             for s in repository.sensor_defs
         ),
     }
