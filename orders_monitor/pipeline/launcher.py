@@ -12,8 +12,8 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus  # what a launcher answers; not exported
 from dagster._serdes import ConfigurableClassData
 
-from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.heartbeat import Watch, watched
+from orders_monitor.pipeline.pulse import heartbeats_of
 from orders_monitor.pipeline.schedule import TABLE_TAG
 from orders_monitor.settings import read_settings
 
@@ -62,8 +62,5 @@ class WatchingLauncher(dg.DefaultRunLauncher):
 
 
 def _last_beat(run_id: str) -> tuple[int | None, str | None]:
-    journal = Journal.open(read_settings().journal_url)
-    try:
-        return journal.heartbeats.count(run_id), journal.heartbeats.host(run_id)
-    finally:
-        journal.close()
+    with heartbeats_of(read_settings()) as heartbeats:
+        return heartbeats.count(run_id), heartbeats.host(run_id)

@@ -3,13 +3,26 @@
 import logging
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from orders_monitor.adapters.journal.heartbeats import Heartbeats
 from orders_monitor.adapters.journal.journal import Journal
 from orders_monitor.core.errors import OrdersMonitorError
 from orders_monitor.core.heartbeat import BEAT_S
 from orders_monitor.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def heartbeats_of(settings: Settings) -> Iterator[Heartbeats]:
+    """The heartbeats, in a journal that is opened for this alone. Raises StoreUnavailable."""
+    journal = Journal.open(settings.journal_url)
+    try:
+        yield journal.heartbeats
+    finally:
+        journal.close()
 
 
 class Pulse:
@@ -42,11 +55,8 @@ class Pulse:
     def _beaten(self, trouble: str | None) -> str | None:
         """One beat. A database that is away is no reason to end a run; it is said once."""
         try:
-            journal = Journal.open(self._settings.journal_url)
-            try:
-                journal.heartbeats.beat(self._run_id, host=socket.gethostname())
-            finally:
-                journal.close()
+            with heartbeats_of(self._settings) as heartbeats:
+                heartbeats.beat(self._run_id, host=socket.gethostname())
         except OrdersMonitorError as error:
             if trouble is None:
                 _LOG.warning("run %s cannot say that it is alive: %s", self._run_id[:8], error)
@@ -55,10 +65,7 @@ class Pulse:
 
     def _ended(self) -> None:
         try:
-            journal = Journal.open(self._settings.journal_url)
-            try:
-                journal.heartbeats.end(self._run_id)
-            finally:
-                journal.close()
+            with heartbeats_of(self._settings) as heartbeats:
+                heartbeats.end(self._run_id)
         except OrdersMonitorError as error:
             _LOG.warning("run %s ended and cannot say so: %s", self._run_id[:8], error)
