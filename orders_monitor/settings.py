@@ -153,7 +153,7 @@ def _header(environ: Mapping[str, str]) -> str | None:
 
 
 def _http_url(environ: Mapping[str, str], variable: str) -> str | None:
-    """An address that requests or links lead to, without its last slash. Its text is not quoted: it may hold a secret."""
+    """An address that requests or links lead to, without its last slash. It is not quoted: it may hold a secret."""
     text = environ.get(variable)
     if not text:
         return None
