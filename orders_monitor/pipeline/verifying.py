@@ -50,6 +50,7 @@ class Verifier:
         self._recorded = recorded_of(desk, partition)
         self._since = since_of(now, desk.table.retention.keep_days)
         self._seen: dict[str, int] = {}
+        self._lost: list[str] = []  # commits that are gone, and that nothing has to be mended for
 
     def verified(self) -> Verified:
         """Look."""
@@ -79,12 +80,17 @@ class Verifier:
     def _receipts(self, key: str, recorded: Recorded) -> Iterator[Difference]:
         """Every receipt is a commit with its marks, every commit has a receipt."""
         known = {(c.number, c.digest): c.version for c in self._commits if c.partition == key and c.number}
+        newest = max((c for c in recorded.claims if c.is_written), key=lambda c: c.publication.number, default=None)
         for claimed in recorded.claims:
             publication = claimed.publication
             version = known.pop((str(publication.number), publication.digest), None)
-            sentence, mend = _of_receipt(claimed, version), self._typed("publish", key)
-            if sentence is not None:
-                yield Difference(partition=key, sentence=sentence, mend=mend if claimed.is_open else self._again(key))
+            sentence = _of_receipt(claimed, version)
+            if sentence is not None and claimed.is_written and version is None and claimed != newest:
+                self._lost.append(f"{key}: {sentence}; readers see a later one")
+            elif sentence is not None:
+                lost = self._restore(key, recorded) if claimed.is_written else self._again(key)
+                mend = self._typed("publish", key) if claimed.is_open else lost
+                yield Difference(partition=key, sentence=sentence, mend=mend)
         for (number, _), version in known.items():
             sentence = f"version {version} says that it is publication {number}, and the journal knows no such claim"
             yield Difference(partition=key, sentence=sentence, mend=self._restore(key, recorded))
@@ -188,6 +194,7 @@ class Verifier:
 
     def _notes(self) -> Iterator[str]:
         """What another tool committed, whatever became of it, and the decisions that count for nothing."""
+        yield from self._lost
         for commit in self._commits if self._partition is None else ():
             if not commit.partition and commit.operation not in _NO_ROWS:
                 yield f"version {commit.version} ({commit.operation}) was written past the gate"

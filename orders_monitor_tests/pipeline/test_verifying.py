@@ -122,14 +122,18 @@ def test_a_log_that_lost_its_last_commit_is_named(twice):
     """A receipt whose commit is gone from the log, as after an older backup: what readers see is restored."""
     shop, first, second = twice
     (shop.settings.lake_root / "small_shop" / "_delta_log" / f"{second.delta_version:020}.json").unlink()
-    sentences = [sentence for sentence, _ in said(verified(shop))]
+    found = said(verified(shop))
     third = restored(shop, second.delta_version)
+    after = verified(shop)
 
+    lost = "publication 2 has a receipt for version 2, and the log has no such commit"
+    mend = f"orders-monitor --table small_shop restore {DAY} --to 2"
     assert [
-        "publication 2 has a receipt for version 2, and the log has no such commit",
-        f"readers see {first.path}, and what was published is {second.path} (version 2)",
-    ] == sentences
+        (lost, mend),
+        (f"readers see {first.path}, and what was published is {second.path} (version 2)", mend),
+    ] == found
     assert (second.path, 3) == (third.path, third.number)
+    assert ((), [f"{DAY}: {lost}; readers see a later one"]) == (after.differences, list(after.notes))
 
 
 @pytest.mark.slow
