@@ -63,7 +63,7 @@ def _answers(case: CaseView, typed: Typed) -> Iterator[str]:
     """What to type, the last lines: a tired person looks there first."""
     digest = str(case.digest)[:12]
     for verdict in get_args(Verdict):
-        yield f"{verdict}: {typed('review', verdict, case.partition, '--digest', digest, '--note', 'why')}"
+        yield f"{verdict + ':':<8} {typed('review', verdict, case.partition, '--digest', digest, '--note', 'why')}"
     yield f"narrow:  {typed('review', 'edit', case.partition, '--digest', digest, '--set-aside', 'COLUMN is_null')}"
     yield f"hold:    {typed('review', 'edit', case.partition, '--digest', digest, '--hold', 'why')}"
 

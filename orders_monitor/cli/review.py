@@ -93,6 +93,8 @@ def _decision(verdict: Verdict) -> None:
         context: click.Context, partition: str, *, digest: str, reviewer: str | None, note: str, as_json: bool
     ) -> None:
         table = table_with(context, partition)
+        if verdict == "reject" and not note.strip():
+            raise ReviewRefused(table=table.name, partition=partition, why="say why with --note: others act on it")
         with open_desk(table, run_id="cli") as desk:
             by = identity_of(desk.settings, reviewer, source=SOURCE)
             made = record_decision(desk, partition, digest=digest, verdict=verdict, by=by, note=note)

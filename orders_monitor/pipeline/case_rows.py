@@ -101,16 +101,22 @@ class _Shown:
             except (StoreUnavailable, PlanInapplicable) as error:
                 yield _unreadable(title, self._landing.rows, error)
                 continue
-            told = self._told(title, self._landing.rows, peeked)
+            told = self._told(title, self._landing.rows, peeked, repaired=True)
             yield told.model_copy(
                 update={"columns": (f"{told.columns[0]} (landed)", f"{told.columns[1]} (to publish)")}
             )
 
-    def _told(self, title: str, of_rows: int, peeked: Peeked) -> SampledRows:
+    def _told(self, title: str, of_rows: int, peeked: Peeked, *, repaired: bool = False) -> SampledRows:
+        """`repaired`: what came as text and is a number or a time afterwards is shown as it came, to be compared."""
         personal = self._hidden | {c.name for c in self._desk.table.contract.columns if c.personal}
         rows = tuple(
             tuple(
-                _cell(cell, column.type, personal=column.name in personal, ours=column.name == REASON)
+                _cell(
+                    cell,
+                    peeked.columns[-1].type if repaired and row[-1] is not None else column.type,
+                    personal=column.name in personal,
+                    ours=column.name == REASON,
+                )
                 for cell, column in zip(row, peeked.columns, strict=True)
             )
             for row in peeked.rows

@@ -47,11 +47,15 @@ def publish(desk: Desk, partition: str) -> Publication:
     Raises PublicationRefused, StoreUnavailable, BreakerOpen.
     """
     publisher = DeltaPublisher(desk.settings.lake_root)
-    _ask_as_declared_now(desk, partition)
+    asked = _ask_as_declared_now(desk, partition)
     step = _claim(desk, partition)
     if isinstance(step, Open) and publisher.committed(step.claim) is None and _is_stale(desk, step.claim):
         desk.journal.void(step.claim)
         step = _claim(desk, partition)
+    if isinstance(step, Claimable) and step.claim.digest != asked:
+        desk.journal.void(step.claim)
+        why = "it was approved in this moment, by what was asked before; publish again"
+        raise PublicationRefused(table=desk.table.name, partition=partition, why=why)
     match step:
         case Done(publication):
             return publication
@@ -85,20 +89,24 @@ def _claim(desk: Desk, partition: str) -> Claimable | Open | Done | Refused:
     )
 
 
-def _ask_as_declared_now(desk: Desk, partition: str) -> None:
-    """A declaration may be newer than what was asked of an approved candidate, and of whom: the gate knows today's."""
+def _ask_as_declared_now(desk: Desk, partition: str) -> str | None:
+    """A declaration may be newer than what was asked of an approved candidate, and of whom: the gate knows today's.
+
+    The digest that was asked about; None where nothing is approved and nothing was asked.
+    """
     case = desk.case(partition)
     # A journal of before it was recorded whose decision a digest needs: the policy's own approval counts once asked.
     never_asked = case.digest is not None and (case.asked is None or case.asked.digest != case.digest)
     status = gate(case).status
     if status != "approved" and not (status == "awaiting" and never_asked):
-        return
+        return None
     candidate = desk.read(partition, "candidate", Candidate)
     outcomes = ask(desk, partition, path=candidate.path, digest=candidate.digest)
     if outcomes != desk.read(partition, "validation", Validation).outcomes:
         desk.record(partition, "validation", Validation(candidate_digest=candidate.digest, outcomes=outcomes))
     plan = desk.read(partition, "plan", Plan)
     ask_for(desk, partition, plan=plan, candidate=candidate, outcomes=outcomes)
+    return case.digest
 
 
 def _is_stale(desk: Desk, claim: Publication) -> bool:

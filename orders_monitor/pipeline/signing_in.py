@@ -23,9 +23,11 @@ def identity_of(settings: Settings, name: str | None, *, source: str) -> Identit
     Without a name it is whose key that is; without a key too, in `dev`, the login. Raises SigningRefused.
     """
     if settings.key_file is None:
-        return unproved(settings, name or getpass.getuser(), source=source)
+        return unproved(settings, getpass.getuser() if name is None else name, source=source)
     private = signing.read_key(settings.key_file)
-    return Identity(name or _owner(settings, private), source, lambda text: signing.sign(private, text))
+    return Identity(
+        _owner(settings, private) if name is None else name, source, lambda text: signing.sign(private, text)
+    )
 
 
 def signed_already(settings: Settings, name: str, signature: str, *, source: str) -> Identity:

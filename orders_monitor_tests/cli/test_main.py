@@ -251,7 +251,7 @@ def test_show_prints_the_case_and_what_to_type(terminal):
     assert f"approving\n  commits 40 rows of {WAITING} to small_shop as version 2 (the next one now)\n" in seen.stdout
     assert [
         f"approve: {terminal.next('review', 'approve', *answer, '--note', 'why')}",
-        f"reject: {terminal.next('review', 'reject', *answer, '--note', 'why')}",
+        f"reject:  {terminal.next('review', 'reject', *answer, '--note', 'why')}",
         f"narrow:  {terminal.next('review', 'edit', *answer, '--set-aside')} 'COLUMN is_null'",
         f"hold:    {terminal.next('review', 'edit', *answer, '--hold', 'why')}",
     ] == seen.stdout.splitlines()[-4:]
@@ -302,7 +302,7 @@ def test_a_second_decision_is_told_of_the_first(terminal):
     words = (WAITING, "--digest", digest, "--reviewer", "ada")
     first = terminal.types("review", "approve", *words)
     before = terminal.listed()
-    second = terminal.types("review", "reject", *words)
+    second = terminal.types("review", "reject", *words, "--note", "no")
 
     assert (0, 4, "") == (first.exit_code, second.exit_code, second.stdout)
     said = (
@@ -390,6 +390,14 @@ REFUSALS = {
     "approve without a name": (
         ("review", "approve", WAITING, "--digest", "0" * 12, "--reviewer", " "),
         f"small_shop {WAITING}: a decision needs the name of its reviewer",
+    ),
+    "approve with a name of no letter": (
+        ("review", "approve", WAITING, "--digest", "0" * 12, "--reviewer", ""),
+        f"small_shop {WAITING}: a decision needs the name of its reviewer",
+    ),
+    "reject without a reason": (
+        ("review", "reject", WAITING, "--digest", "0" * 12, "--reviewer", "ada"),
+        f"small_shop {WAITING}: say why with --note: others act on it",
     ),
     "edit by another digest": (
         ("review", "edit", HELD, "--digest", "0" * 12, "--hold", "why"),

@@ -3,11 +3,14 @@
 import dagster as dg
 import pytest
 
-from orders_monitor.core.errors import ReviewRefused
+from orders_monitor.adapters.journal.journal import Journal
+from orders_monitor.core.errors import PublicationRefused, ReviewRefused
+from orders_monitor.core.publication import Step
 from orders_monitor.core.review import Verdict
 from orders_monitor.pipeline import keys, metadata
 from orders_monitor.pipeline.deciding import Identity, record_decision
 from orders_monitor.pipeline.execution import definitions_of
+from orders_monitor.pipeline.publish import publish
 from orders_monitor_tests.small_shop import (
     DAY,
     DAY_BEFORE,
@@ -65,6 +68,29 @@ def test_approved_publishes(shop):
 
     assert ["small_shop"] == materialized(shop.publication(DAY))
     assert "published" == shop.gate(DAY).status
+
+
+class Meanwhile(Journal):
+    """A journal in whose claim somebody is faster: the approval comes between what was asked and the claim."""
+
+    def claim(self, **whose: str) -> Step:
+        """Approved a moment before."""
+        who = {"verdict": "approve", "reviewer": "ada", "note": "", "source": "test"}
+        place = {name: whose[name] for name in ("table", "partition", "environment")}
+        self.decide(**place, digest=self.case(**place).digest or "", **who)
+        return super().claim(**whose)
+
+
+def test_an_approval_that_comes_while_publishing_is_asked_about_first(shop):
+    """What is approved between asking the policy of today and claiming is not published by the policy of before."""
+    waiting(shop)
+    with shop.desk() as desk:
+        desk.journal.__class__ = Meanwhile
+        with pytest.raises(PublicationRefused, match="approved in this moment"):
+            publish(desk, DAY)
+        desk.journal.__class__ = Journal
+        assert ("approved", None) == (desk.gate(DAY).status, desk.case(DAY).published)
+        assert publish(desk, DAY).delta_version is not None
 
 
 def test_waiting_is_amber_and_the_run_is_green(shop):
