@@ -156,6 +156,7 @@ def test_loading_the_code_location_is_light_and_writes_nothing(tmp_path):
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_second_table_is_a_folder(tmp_path):
     """A second `defs.yaml` is a second monitor: its own assets, jobs, checks and sensors, and none of the first's."""
     for name in ("orders_monitor", "prompts"):

@@ -213,6 +213,7 @@ def machine(examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_journals_breakers_are_the_models():
     """Whatever is asked, said and left unsaid, in whatever order and time: each zone is what the plain model says."""
     machine(examples=4, steps=25)

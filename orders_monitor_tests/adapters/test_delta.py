@@ -346,6 +346,7 @@ def _in_processes(root, work):
     return [process.exitcode for process in processes]
 
 
+@pytest.mark.slow
 def test_processes_publish_different_days_at_once(tmp_path):
     """Three processes, nine days, no table yet: it is created once and every day is published once."""
     days = [[f"2024-03-{3 * process + at + 1:02d}" for at in range(3)] for process in range(3)]
@@ -358,6 +359,7 @@ def test_processes_publish_different_days_at_once(tmp_path):
     assert list(range(9, -1, -1)) == [version.version for version in publisher.history("orders_daily")]
 
 
+@pytest.mark.slow
 def test_processes_publish_the_same_day_at_once(tmp_path):
     """Three processes with one claim: one commit, and every process is content."""
     publication = candidate(tmp_path)

@@ -789,6 +789,7 @@ def test_no_row_is_lost_and_none_is_made(tmp_path_factory, table, drop, where):
         assert sum(caught(predicate, row) for row in table) == ENGINE.count(landed, predicate)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cents=st.lists(st.integers(-(10**12) + 1, 10**12 - 1), min_size=1, max_size=20),

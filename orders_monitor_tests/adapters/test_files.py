@@ -380,6 +380,7 @@ def test_names_are_mapped_where_they_are_found(folder, into):
     assert orders.schema(DAY) == schema_in(into)
 
 
+@pytest.mark.slow
 @given(
     found=st.lists(st.sampled_from("aAbBcd"), unique_by=str.lower),
     columns=st.dictionaries(st.sampled_from("aAbBcd"), st.sampled_from("aAbBcdX")),

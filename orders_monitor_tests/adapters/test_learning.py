@@ -96,6 +96,7 @@ EXTREME = """
 """
 
 
+@pytest.mark.slow
 def test_numbers_and_times_at_their_limits_are_learned_from_and_measured(tmp_path):
     """Infinities, and numbers whose quotients and differences are no doubles, end no scan and give finite numbers."""
     days = [(FIRST + timedelta(days=number)).isoformat() for number in range(7)]

@@ -31,6 +31,7 @@ def profile(landed):
     return Engine(threads=2).profile(landed, personal=frozenset({"code"}))
 
 
+@pytest.mark.slow
 def test_threads_change_nothing(landed, profile):
     """One thread or four: equal bytes have the same profile as with two, to the last digit."""
     for threads in (1, 4):

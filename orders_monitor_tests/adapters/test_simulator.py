@@ -158,6 +158,7 @@ def test_a_shop_beyond_the_limit_is_refused():
 # An ordinary day
 
 
+@pytest.mark.slow
 def test_key_is_unique_across_days(tmp_path):
     """Order and line number are unique over several days, and later days have higher order ids."""
     days = [fetched(simulator(), tmp_path, day=DAY + dt.timedelta(days=n))[1] for n in range(3)]
@@ -250,6 +251,7 @@ def volumes(*, start: dt.date, days: int) -> dict[dt.date, int]:
     return {day: len(shop.lines(day)) for day in (start + dt.timedelta(days=n) for n in range(days))}
 
 
+@pytest.mark.slow
 def test_weekdays_differ():
     """Over eight weeks Saturday is the weakest day and Sunday and Monday are the strongest."""
     counts = volumes(start=dt.date(2026, 1, 5), days=56)
@@ -259,6 +261,7 @@ def test_weekdays_differ():
     assert {0, 6} == set(sorted(by_weekday, key=by_weekday.__getitem__)[-2:])
 
 
+@pytest.mark.slow
 def test_seasons_and_growth_are_visible():
     """December has more orders than August, and a year later there are more in both."""
     means = [
@@ -270,6 +273,7 @@ def test_seasons_and_growth_are_visible():
     assert means[2] / means[0] > 1.1
 
 
+@pytest.mark.slow
 def test_days_do_not_jump():
     """Beside weekday and season, the row counts of five weeks vary by a few per cent."""
     shop = Shop(seed=7, orders_per_day=400)
@@ -281,6 +285,7 @@ def test_days_do_not_jump():
     assert 0.85 < min(ratios) < max(ratios) < 1.15
 
 
+@pytest.mark.slow
 def test_some_weeks_have_a_promotion():
     """A promotion's code is used all week and in no other week, and most weeks have none."""
     shop = Shop(seed=7, orders_per_day=80)

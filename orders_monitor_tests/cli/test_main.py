@@ -124,6 +124,7 @@ def test_the_lines_of_a_run_are_aligned(night):
     assert 1 == len(columns)
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_and_loads_nothing_heavy(terminal):
     """What is done is skipped, in a process that loads neither Great Expectations nor the SDK nor pandas."""
     heavy = ("great_expectations", "anthropic", "pandas", "deltalake", "httpx2")

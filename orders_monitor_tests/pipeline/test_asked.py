@@ -34,6 +34,7 @@ def test_bytes_that_the_plan_leaves_alone_are_asked_about_once(shop):
     assert (candidate.digest, quality.outcomes) == (validation.candidate_digest, validation.outcomes)
 
 
+@pytest.mark.slow
 def test_other_bytes_are_asked_about_themselves(shop):
     """The candidate of a repaired night has outcomes of its own."""
     shop.arrives(DAY, csv_of(BAD_EMAIL))

@@ -116,6 +116,7 @@ def test_a_job_of_one_table_touches_nothing_of_the_other(shops):
             assert {shop.table.name} == {key.path[0] for key in layer.selected_asset_keys}
 
 
+@pytest.mark.slow
 def test_two_tables_do_not_see_each_other(shops):
     """The same partition of two tables: one is approved and published, the other waits as it did."""
     small, other = shops

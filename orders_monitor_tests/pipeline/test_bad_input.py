@@ -361,6 +361,7 @@ def test_the_command_line_tells_a_path_that_leads_nowhere(tmp_path):
     assert ("Traceback" not in error, str(PROJECT_ROOT) not in error) == (True, True), error
 
 
+@pytest.mark.slow
 def test_the_command_line_tells_a_corrupt_journal(tmp_path):
     """The file to look at is named, and no frame of ours."""
     (tmp_path / "home").mkdir()

@@ -134,6 +134,7 @@ def test_a_run_over_everything_publishes_nothing_undecided(shop):
     assert not result.success
 
 
+@pytest.mark.slow
 def test_re_executing_the_step_is_refused(shop):
     """Re-execution of the one step, for which Dagster skips the check, is refused by the asset itself."""
     waiting(shop)
@@ -194,6 +195,7 @@ def test_a_second_decision_is_told_of_the_first(shop):
     assert "approved" == shop.gate(DAY).status
 
 
+@pytest.mark.slow
 def test_publishing_twice_is_publishing_once(shop):
     """A second publication of the same decision changes nothing and is no error."""
     decide(shop, "approve", waiting(shop))

@@ -60,6 +60,7 @@ def said(desk, run_id):
     return str(diverged.value)
 
 
+@pytest.mark.slow
 def test_every_run_is_made_again_as_it_was(home):
     """A conversation, a later one on other bytes, a run without any: the recorded digests, and nothing is recorded."""
     with desk_of(home) as desk:

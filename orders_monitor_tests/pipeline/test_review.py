@@ -87,6 +87,7 @@ def test_an_approval_is_recorded_and_shown_at_once(shop):
     assert shop.publication(DAY).success
 
 
+@pytest.mark.slow
 def test_a_rejection_is_recorded_and_shown_at_once(shop):
     """A rejected partition stays red, with the reason, and is not published."""
     waiting(shop)
@@ -121,6 +122,7 @@ def test_the_digest_of_another_partition_is_refused(shop):
     assert ["awaiting", "awaiting"] == [shop.gate(day).status for day in (DAY_BEFORE, DAY)]
 
 
+@pytest.mark.slow
 def test_the_first_decision_stands(shop):
     """A second decision on the same digest is refused, and says who was first."""
     waiting(shop)
@@ -133,6 +135,7 @@ def test_the_first_decision_stands(shop):
     assert "approved" == shop.gate(DAY).status
 
 
+@pytest.mark.slow
 def test_executing_all_checks_without_a_partition_is_refused_in_one_sentence(shop):
     """`Execute all` in the UI names no partition: the run says so, and the partitions' checks stay as they were."""
     waiting(shop)

@@ -59,6 +59,7 @@ def test_the_day_is_the_tables_own(table, at, expected):
     assert (f"nightly:{expected}", expected) == tick(table, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["Europe/Berlin", "America/New_York"], indirect=True)
 def test_a_year_of_nights_is_every_partition_once(table):
     """The ticks that Dagster's daemon makes of the cron ask for every partition of a year, none of them twice."""

@@ -343,6 +343,7 @@ def test_a_stale_approval_launches_nothing_until_its_bytes_are_back(decisions):
     assert [DAY] == [request.partition_key for request in decisions.asks_for()]
 
 
+@pytest.mark.slow
 def test_what_the_command_line_published_is_not_launched(decisions):
     """A partition that somebody published before the tick is said to be published."""
     shop = decisions.shop
@@ -417,6 +418,7 @@ def test_a_publication_that_failed_is_tried_again(broken):
     assert f"{DAY}: published as version 1" == broken.skips()
 
 
+@pytest.mark.slow
 def test_a_publication_that_keeps_failing_is_given_to_a_person(broken):
     """The wait doubles, the runs are counted, and after the last one every tick says what to do."""
     at, waited = AFTER_DAY, []

@@ -99,6 +99,7 @@ def test_a_landed_file_is_named_by_its_content(shop):
     assert landing.digest[:12] in landing.path
 
 
+@pytest.mark.slow
 def test_what_the_source_lacks_is_an_empty_landing_with_its_problem(shop):
     """A missing file is an answer, not an error: nothing is landed, the run is green, and the partition is held."""
     result = shop.night(DAY)
@@ -120,6 +121,7 @@ def test_a_clean_partition_costs_no_token(shop):
     assert (0, 0, 0) == (spend.calls, spend.reserved_tokens, spend.spent_tokens)
 
 
+@pytest.mark.slow
 def test_a_dirty_partition_is_explained_within_its_budget(shop):
     """Where a signal is not clean the agent is asked; what it spent is in ledger, metadata and tags alike."""
     shop.arrives(DAY, csv_of(dirty()))
@@ -185,6 +187,7 @@ def test_a_held_partition_has_no_candidate(shop):
     assert ({}, None) == (files_of(shop, "candidate"), shop.gate(DAY).digest)
 
 
+@pytest.mark.slow
 def test_a_profile_tells_no_personal_value(shop):
     """The profile of a personal column counts and tells no value, in the journal and in the UI."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
@@ -252,6 +255,7 @@ def test_what_was_found_out_about_other_bytes_is_not_believed(shop, selected, ne
     assert before == found(shop, "plan", Plan)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_landed_again_keep_what_was_found_out(shop):
     """Landing a partition again without a change leaves every stage's answer as good as it was."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))

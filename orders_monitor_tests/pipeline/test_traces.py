@@ -58,6 +58,7 @@ def test_a_collector_that_is_away_leaves_the_night_green(shop, monkeypatch):
     assert ["the spans of this run are not at http://127.0.0.1:1: the collector did not take them"] == logged
 
 
+@pytest.mark.slow
 def test_a_command_starts_a_trace_and_goes_on_with_one(shop):
     """A run by hand begins a trace for the night and its publication; publishing again goes on with the plan's."""
     shop.arrives(DAY, csv_of(rows_of(DAY)))
