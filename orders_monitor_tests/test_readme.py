@@ -151,6 +151,7 @@ def test_the_settings_are_those_that_are_read():
     assert "`ANTHROPIC_API_KEY`" in REFERENCE
 
 
+@pytest.mark.slow
 def test_the_assets_are_those_of_the_graph(tmp_path):
     """The table of assets is the code location's assets, in the order of a partition's way."""
     script = ROOT / "orders_monitor_tests" / "code_location.py"

@@ -191,6 +191,7 @@ def test_infinities_and_nan_are_numbers(tmp_path):
     assert (math.inf, -math.inf, True) == (up, down, math.isnan(nan))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)  # each example writes and reads a file
 @given(
     st.lists(

@@ -305,6 +305,7 @@ def test_the_prompt_tokens_of_a_run_and_the_part_that_was_cached_are_added_up():
     assert (70_000, WIDE) == (spend.budget_tokens, spend.budget_micro_usd)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     tokens=st.integers(0, 60_000),

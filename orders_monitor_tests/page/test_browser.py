@@ -89,7 +89,6 @@ def answers(page: Page, name: str, verdict: str, note: str = "") -> None:
     page.get_by_role("button", name=verdict).click()
 
 
-@pytest.mark.slow
 def test_approve_and_narrow_screens(person, shops):
     """A case is opened from the inbox and approved; on a phone and on a desk, light and dark, nothing is cut off."""
     page = person(viewport={"width": 400, "height": 800}, color_scheme="dark")
@@ -110,7 +109,6 @@ def test_approve_and_narrow_screens(person, shops):
     assert [("bo", "approve", "")] == shops.decisions(APPROVED)
 
 
-@pytest.mark.slow
 def test_without_javascript_a_rejection_needs_a_reason(person, shops):
     """The browser itself asks for the reason before anything is sent; with one it is kept. No script is needed."""
     page = person(java_script_enabled=False)
@@ -124,7 +122,6 @@ def test_without_javascript_a_rejection_needs_a_reason(person, shops):
     assert [("bo", "reject", "wait for the fix")] == shops.decisions(REJECTED)
 
 
-@pytest.mark.slow
 def test_a_stale_page_records_nothing(person, shops):
     """The case changes while it is read: the press records nothing, says what changed, and keeps the reason."""
     page = person()
@@ -168,7 +165,6 @@ def test_hostile_values_stay_text(person, shops):
     assert 0 == page.locator("main script, main img").count()
 
 
-@pytest.mark.slow
 def test_the_keyboard_is_enough(person, shops):
     """From the inbox to a decision by Tab and Enter; the focus is seen, and Enter in the name's field sends nothing."""
     page = person()

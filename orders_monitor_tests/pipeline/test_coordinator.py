@@ -44,6 +44,7 @@ def queued(instance: dg.DagsterInstance, definition: dg.JobDefinition, day: str,
     return instance.get_run_by_id(made.run_id)
 
 
+@pytest.mark.slow
 def test_runs_of_one_partition_come_one_after_another(instance, tmp_path):
     """By the limits of dagster.yaml a second run of a partition waits; another day's and another table's do not."""
     definitions = definitions_of(declared(tmp_path))

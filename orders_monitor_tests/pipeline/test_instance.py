@@ -148,6 +148,7 @@ def test_an_unreachable_server_is_one_sentence(project, monkeypatch):
     assert "Dagster's storage: the PostgreSQL server cannot be reached" == str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_instance_is_cheap_to_import():
     """Every process of Dagster's imports the instance: it brings Dagster, settings, and nothing heavy."""
     script = (
