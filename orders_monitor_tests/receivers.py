@@ -154,7 +154,7 @@ def smtp(context: ssl.SSLContext | None = None) -> Iterator[Post]:  # noqa: C901
                 else:
                     self.request.shutdown(socket.SHUT_RDWR)
                 return
-            post.mails.append(message_from_bytes(b"".join(lines), policy=policy.default))  # type: ignore[arg-type]
+            post.mails.append(message_from_bytes(b"".join(lines), policy=policy.default))  # type: ignore[arg-type]  # a stub's narrower idea of it
             self.say("250 taken")
 
     class Server(socketserver.ThreadingTCPServer):
@@ -187,9 +187,9 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's TLS with a certificate of its own for 127.0.0.1, and a client's that trusts that one."""
     from ipaddress import ip_address  # noqa: PLC0415 - the libraries of this one test
 
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography import x509  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - as above
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])

@@ -1,6 +1,5 @@
 """A restore is a commit of the file of then, through the same gate; nothing else gives an earlier version back."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,28 +41,6 @@ def rows_seen(shop: Shop) -> int:
     with duckdb.connect() as connection:
         files = table_of(shop).file_uris()
         return connection.execute("SELECT count(*) FROM read_parquet($files)", {"files": files}).fetchone()[0]
-
-
-@pytest.fixture(scope="module")
-def _home(tmp_path_factory):
-    """A home in which the day was published twice: made once, copied for each test."""
-    home = tmp_path_factory.mktemp("twice") / "home"
-    with pytest.MonkeyPatch.context() as environment, dg.DagsterInstance.ephemeral() as instance:
-        environment.setenv("ORDERS_MONITOR_HOME", str(home))
-        environment.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-        publications = published_twice(open_shop(home, instance))
-    return home, publications
-
-
-@pytest.fixture
-def twice(_home, tmp_path, monkeypatch):
-    """The shop, and the two publications of its day: versions 1 and 2."""
-    home, publications = _home
-    shutil.copytree(home, tmp_path / "home")
-    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield open_shop(tmp_path / "home", instance), *publications
 
 
 def with_two_people(shop: Shop) -> Shop:

@@ -4,7 +4,6 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
@@ -13,32 +12,10 @@ from orders_monitor.core.errors import StoreUnavailable
 from orders_monitor.core.review import Publication
 from orders_monitor.pipeline.verifying import NO_COMMAND, Verified, Verifier
 from orders_monitor_tests.attacks.stages import decided, night, published
-from orders_monitor_tests.restorable import published_twice, restored
-from orders_monitor_tests.small_shop import DAY, Shop, open_shop
+from orders_monitor_tests.restorable import restored
+from orders_monitor_tests.small_shop import DAY, Shop
 
 AGAIN = f"orders-monitor --table small_shop run --partition {DAY} --again"
-
-
-@pytest.fixture(scope="module")
-def _home(tmp_path_factory):
-    """A home in which the day was published twice: made once, copied for each test."""
-    home = tmp_path_factory.mktemp("twice") / "home"
-    with pytest.MonkeyPatch.context() as environment, dg.DagsterInstance.ephemeral() as instance:
-        environment.setenv("ORDERS_MONITOR_HOME", str(home))
-        environment.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-        publications = published_twice(open_shop(home, instance))
-    return home, publications
-
-
-@pytest.fixture
-def twice(_home, tmp_path, monkeypatch):
-    """The shop, and the two publications of its day: versions 1 and 2."""
-    home, publications = _home
-    shutil.copytree(home, tmp_path / "home")
-    monkeypatch.setenv("ORDERS_MONITOR_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("ORDERS_MONITOR_DATABASE_URL", raising=False)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield open_shop(tmp_path / "home", instance), *publications
 
 
 def verified(shop: Shop) -> Verified:
